@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "commands.h"
+
+#include <string.h>
+
+const struct option global_options[] = {
+    { "socket", 0, "PATH", "where xenshmd listens" },
+    { "json", 0, NULL, "print the daemon's result as one line of JSON" },
+    { "timeout", 0, "SEC", "seconds to wait for the daemon (60)" },
+    { "help", 'h', NULL, "print this help" },
+    { "version", 0, NULL, "print the version" },
+    { 0 },
+};
+
+static const struct option attach_options[] = {
+    { "name", 0, "NAME", "name of the new segment (GUEST-0, GUEST-1, ...)" },
+    { "pool", 0, "POOL", "pool to take the pages from" },
+    { "segment", 0, "NAME", "share this existing segment" },
+    { "address", 0, "ADDR|identity", "place in the guest: 0x..., or as on the host" },
+    { 0 },
+};
+
+static const struct option detach_options[] = {
+    { "all", 0, NULL, "detach everything that the guest has" },
+    { 0 },
+};
+
+static const struct command commands[] = {
+    {
+        .name = "attach",
+        .forms = { "GUEST SIZE [--name NAME] [--pool POOL] [--address ADDR|identity]",
+                   "GUEST --segment NAME [--address ADDR|identity]" },
+        .min_arguments = 1,
+        .max_arguments = 2,
+        .options = attach_options,
+        .help = "share pages with a running guest",
+        .run = cmd_attach,
+    },
+    {
+        .name = "detach",
+        .forms = { "GUEST [NAME | --all]" },
+        .min_arguments = 1,
+        .max_arguments = 2,
+        .options = detach_options,
+        .help = "take a segment away from a guest",
+        .run = cmd_detach,
+    },
+    {
+        .name = "list",
+        .forms = { "[NAME]" },
+        .max_arguments = 1,
+        .help = "list segments and where they are attached",
+        .run = cmd_list,
+    },
+    {
+        .name = "pools",
+        .forms = { "" },
+        .help = "list the pools of reserved pages",
+        .run = cmd_pools,
+    },
+    {
+        .name = "guests",
+        .forms = { "" },
+        .help = "list the guests and what each holds",
+        .run = cmd_guests,
+    },
+    {
+        .name = "map",
+        .forms = { "[POOL]" },
+        .max_arguments = 1,
+        .help = "show which pages are free, used or held by others",
+        .run = cmd_map,
+    },
+    {
+        .name = "status",
+        .forms = { "" },
+        .help = "show the state of xenshmd",
+        .run = cmd_status,
+    },
+    {
+        .name = "help",
+        .forms = { "[COMMAND]" },
+        .max_arguments = 1,
+        .help = "explain a command",
+        .run = cmd_help,
+    },
+};
+
+#define COMMAND_COUNT (sizeof(commands) / sizeof(commands[0]))
+
+const struct command *command_at(size_t index)
+{
+    return index < COMMAND_COUNT ? &commands[index] : NULL;
+}
+
+const struct command *command_find(const char *name)
+{
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    return NULL;
+}
+
+/* True when one letter added, left out or changed, or two neighbours swapped, make `a` into `b`. */
+static bool one_slip(const char *a, const char *b)
+{
+    size_t length_a, length_b;
+
+    while (*a && *a == *b)
+        a++, b++;
+    length_a = strlen(a);
+    length_b = strlen(b);
+    if (length_a == length_b + 1)
+        return strcmp(a + 1, b) == 0;
+    if (length_b == length_a + 1)
+        return strcmp(a, b + 1) == 0;
+    if (length_a != length_b || length_a == 0)
+        return false;
+    return strcmp(a + 1, b + 1) == 0 || (a[0] == b[1] && a[1] == b[0] && strcmp(a + 2, b + 2) == 0);
+}
+
+const struct command *command_nearest(const char *name)
+{
+    size_t length = strlen(name);
+
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        if (one_slip(name, commands[i].name) ||
+            (length >= 2 && strncmp(name, commands[i].name, length) == 0))
+            return &commands[i];
+    return NULL;
+}
+
+static enum exit_status check_count(const struct invocation *invocation)
+{
+    const struct command *command = invocation->command;
+
+    if (invocation->argument_count < command->min_arguments)
+        return complain_usage(invocation, "an argument is missing: %s", command->forms[0]);
+    if (invocation->argument_count > command->max_arguments)
+        return complain_usage(invocation, "unexpected argument '%s'",
+                              invocation_argument(invocation, command->max_arguments));
+    return STATUS_DONE;
+}
+
+enum exit_status commands_run(const struct invocation *invocation)
+{
+    enum exit_status status;
+
+    if (options_has(&invocation->options, "help")) {
+        help_print(stdout, invocation->command);
+        return STATUS_DONE;
+    }
+    if (options_has(&invocation->options, "version")) {
+        puts("xenshmctl " XENSHMD_VERSION);
+        return STATUS_DONE;
+    }
+    if (!invocation->command) {
+        help_print(stderr, NULL);
+        return STATUS_USAGE;
+    }
+    status = check_count(invocation);
+    return status ? status : invocation->command->run(invocation);
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The one table of commands: reading the command line, the help and the usage lines all come from
+ * it. No row, no command.
+ */
+#pragma once
+
+#include <stdio.h>
+
+#include "invocation.h"
+
+#define COMMAND_FORMS_MAX 2
+
+struct command {
+    const char *name;
+    const char *forms[COMMAND_FORMS_MAX]; /* what may follow the name, one way a form */
+    size_t min_arguments;
+    size_t max_arguments;
+    const struct option *options; /* NULL: none of its own */
+    const char *help; /* one line */
+    enum exit_status (*run)(const struct invocation *invocation);
+};
+
+/* Options that every command has. */
+extern const struct option global_options[];
+
+/* NULL past the last one. */
+const struct command *command_at(size_t index);
+/* NULL when there is none of that name. */
+const struct command *command_find(const char *name);
+/* The command whose name `name` may have been meant to be; NULL when none comes near. */
+const struct command *command_nearest(const char *name);
+
+/* Does what the command line asks for. */
+enum exit_status commands_run(const struct invocation *invocation);
+
+/* The help of one command, or of xenshmctl when `command` is NULL. */
+void help_print(FILE *out, const struct command *command);
+
+enum exit_status cmd_attach(const struct invocation *invocation);
+enum exit_status cmd_detach(const struct invocation *invocation);
+enum exit_status cmd_guests(const struct invocation *invocation);
+enum exit_status cmd_help(const struct invocation *invocation);
+enum exit_status cmd_list(const struct invocation *invocation);
+enum exit_status cmd_map(const struct invocation *invocation);
+enum exit_status cmd_pools(const struct invocation *invocation);
+enum exit_status cmd_status(const struct invocation *invocation);

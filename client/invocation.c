@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "invocation.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "commands.h"
+#include "print.h"
+#include "utf8.h"
+#include "xenshm.h"
+
+#define TIMEOUT_DEFAULT 60
+#define TIMEOUT_MAX 1000000
+
+void invocation_clear(struct invocation *invocation)
+{
+    options_clear(&invocation->options);
+    free(invocation->arguments);
+    *invocation = (struct invocation){ 0 };
+}
+
+const char *invocation_argument(const struct invocation *invocation, size_t index)
+{
+    return index < invocation->argument_count ? invocation->arguments[index] : NULL;
+}
+
+/* One call of stdio a line, so that lines of several programs do not mix. */
+__attribute__((format(printf, 3, 0))) static void
+complain_line(const struct invocation *invocation, bool see_help, const char *format, va_list ap)
+{
+    const char *command = invocation->command ? invocation->command->name : "";
+    char *text;
+
+    if (vasprintf(&text, format, ap) < 0) {
+        fputs("xenshmctl: out of memory\n", stderr);
+        return;
+    }
+    utf8_make_printable(text);
+    if (see_help)
+        fprintf(stderr, "xenshmctl: %s%s%s; see 'xenshmctl %s%s--help'\n", command,
+                *command ? ": " : "", text, command, *command ? " " : "");
+    else
+        fprintf(stderr, "xenshmctl: %s%s%s\n", command, *command ? ": " : "", text);
+    free(text);
+}
+
+void complain(const struct invocation *invocation, const char *format, ...)
+{
+    va_list ap;
+
+    va_start(ap, format);
+    complain_line(invocation, false, format, ap);
+    va_end(ap);
+}
+
+enum exit_status complain_usage(const struct invocation *invocation, const char *format, ...)
+{
+    va_list ap;
+
+    va_start(ap, format);
+    complain_line(invocation, true, format, ap);
+    va_end(ap);
+    return STATUS_USAGE;
+}
+
+enum exit_status complain_memory(const struct invocation *invocation)
+{
+    complain(invocation, "out of memory");
+    return STATUS_REFUSED;
+}
+
+static enum exit_status take_command(struct invocation *invocation, const char *name)
+{
+    const struct command *nearest;
+
+    invocation->command = command_find(name);
+    if (invocation->command) {
+        invocation->options.tables[1] = invocation->command->options;
+        return STATUS_DONE;
+    }
+    nearest = command_nearest(name);
+    if (nearest)
+        return complain_usage(invocation, "unknown command '%s' (did you mean '%s'?)", name,
+                              nearest->name);
+    return complain_usage(invocation, "unknown command '%s'", name);
+}
+
+static enum exit_status complain_option(const struct invocation *invocation, int refusal)
+{
+    const char *word = invocation->options.word;
+
+    switch (refusal) {
+    case OPTIONS_E_NEEDS_VALUE:
+        return complain_usage(invocation, "option '%s' needs a value", word);
+    case OPTIONS_E_TAKES_NO_VALUE:
+        return complain_usage(invocation, "option '%s' takes no value", word);
+    default:
+        return complain_usage(invocation, "unknown option '%s'", word);
+    }
+}
+
+static enum exit_status read_words(struct invocation *invocation)
+{
+    const char *word;
+    int r;
+
+    while ((r = options_next(&invocation->options, &word)) == 0 && word) {
+        if (invocation->command)
+            invocation->arguments[invocation->argument_count++] = word;
+        else if (take_command(invocation, word) != STATUS_DONE)
+            return STATUS_USAGE;
+    }
+    return r ? complain_option(invocation, r) : STATUS_DONE;
+}
+
+static enum exit_status read_timeout(struct invocation *invocation)
+{
+    const char *text = options_value(&invocation->options, "timeout");
+    unsigned long seconds;
+
+    invocation->timeout = TIMEOUT_DEFAULT;
+    if (!text)
+        return STATUS_DONE;
+    errno = 0;
+    seconds = strtoul(text, NULL, 10);
+    if (strspn(text, "0123456789") != strlen(text) || errno || seconds == 0 ||
+        seconds > TIMEOUT_MAX)
+        return complain_usage(invocation, "timeout '%s' is not a number of seconds from 1 to %d",
+                              text, TIMEOUT_MAX);
+    invocation->timeout = (unsigned)seconds;
+    return STATUS_DONE;
+}
+
+static void read_socket(struct invocation *invocation)
+{
+    const char *environment = getenv("XENSHM_SOCKET");
+
+    invocation->socket_path = options_value(&invocation->options, "socket");
+    if (!invocation->socket_path && environment && *environment)
+        invocation->socket_path = environment;
+    if (!invocation->socket_path)
+        invocation->socket_path = XENSHM_DEFAULT_SOCKET;
+}
+
+enum exit_status invocation_read(struct invocation *invocation, char **argv)
+{
+    size_t words = 0;
+
+    while (argv[words])
+        words++;
+    *invocation = (struct invocation){ 0 };
+    invocation->arguments = calloc(words + 1, sizeof(*invocation->arguments));
+    if (!invocation->arguments || options_init(&invocation->options, argv, global_options) < 0)
+        return complain_memory(invocation);
+    if (read_words(invocation) != STATUS_DONE)
+        return STATUS_USAGE;
+    invocation->json = options_has(&invocation->options, "json");
+    read_socket(invocation);
+    return read_timeout(invocation);
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * One run of xenshmctl: what its command line said, its complaints, its request to the daemon.
+ *
+ * Results go to stdout, everything else to stderr, one line each with the program's and the
+ * command's name in front.
+ */
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "options.h"
+
+struct command;
+struct table;
+
+enum exit_status {
+    STATUS_DONE = 0,
+    STATUS_REFUSED = 1, /* by the daemon, or the result could not be written */
+    STATUS_USAGE = 2,
+    STATUS_UNREACHABLE = 3,
+};
+
+struct invocation {
+    const struct command *command; /* NULL while unknown */
+    struct options options;
+    const char **arguments; /* owned, the words are argv's; without the command itself */
+    size_t argument_count;
+    const char *socket_path;
+    unsigned timeout; /* seconds */
+    bool json;
+};
+
+/*
+ * Reads the command line (`argv` without the program's name). Returns STATUS_DONE, or STATUS_USAGE
+ * after a complaint. The arguments are not counted yet: --help comes first.
+ */
+enum exit_status invocation_read(struct invocation *invocation, char **argv);
+void invocation_clear(struct invocation *invocation);
+
+/* NULL when there are fewer arguments. */
+const char *invocation_argument(const struct invocation *invocation, size_t index);
+
+/* A line on stderr, made printable. */
+void complain(const struct invocation *invocation, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+/* The same for a mistake in the command line, with a pointer to the help; returns STATUS_USAGE. */
+enum exit_status complain_usage(const struct invocation *invocation, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+enum exit_status complain_memory(const struct invocation *invocation);
+
+/*
+ * Adds a text to the params of a request; NULL adds nothing. Returns STATUS_DONE, or STATUS_USAGE
+ * after a complaint.
+ */
+enum exit_status params_add(const struct invocation *invocation, json_t *params, const char *key,
+                            const char *text);
+
+typedef enum exit_status show_fn(const struct invocation *invocation, json_t *result);
+
+/*
+ * Calls the daemon and shows the result: as it came with --json, otherwise through `show`. `params`
+ * is borrowed; NULL stands for none.
+ */
+enum exit_status invocation_call(const struct invocation *invocation, const char *method,
+                                 json_t *params, show_fn *show);
+
+/* Prints a table on stdout; NULL is one that could not be allocated. */
+enum exit_status show_table(const struct invocation *invocation, const struct table *table);

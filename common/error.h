@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Results and refusals.
+ *
+ * Functions return 0 when done, a negative errno when the environment failed (passed up
+ * unchanged), and a positive value for a documented refusal that the direct caller must handle.
+ * A refusal that reaches a client is an `error`: a stable code with a line of text that names the
+ * object and the rule. Pure; one thread per object.
+ */
+#pragma once
+
+#include <stddef.h>
+
+#include "xenshm.h"
+
+/* A refusal on its way to a client. code 0: none. */
+struct error {
+    int code;          /* enum xenshm_error, or a JSON-RPC code below 0 */
+    char message[320]; /* one line, valid UTF-8 */
+    char hint[200];    /* empty: the general hint of the code */
+};
+
+/* "POOL_FULL" for XENSHM_POOL_FULL; names for the JSON-RPC codes too; NULL if there is none. */
+const char *error_name(int code);
+/* The general remedy of a code; "" if there is none. */
+const char *error_hint(int code);
+
+/*
+ * Fills *error (its first refusal wins: an error that is already set is kept) and returns `code`,
+ * so that a check reads `return error_set(error, XENSHM_POOL_FULL, "pool '%s' ...", name);`.
+ * Text longer than the field is cut at a character boundary; bytes that are not UTF-8 and control
+ * characters become '?'.
+ */
+int error_set(struct error *error, int code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* Replaces the general hint by one that fits this case; returns error->code. */
+int error_set_hint(struct error *error, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));

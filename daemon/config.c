@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <ini.h>
+
+#include "cleanup.h"
+#include "params.h"
+#include "range.h"
+#include "xenshm.h"
+
+/* What a key's value is turned into. */
+enum kind { TEXT, LIST, COUNT, SECONDS, LEVEL, HOLDERS };
+
+struct key {
+    const char *section;
+    const char *name;
+    enum kind kind;
+    size_t offset;
+};
+
+#define KEY(section, name, kind, member) { section, name, kind, offsetof(struct config, member) }
+
+static const struct key keys[] = {
+    KEY("daemon", "state-dir", TEXT, state_dir),
+    KEY("daemon", "socket", TEXT, socket),
+    KEY("daemon", "log-level", LEVEL, log_level),
+    KEY("daemon", "holder-wait", SECONDS, holder_wait),
+    KEY("daemon", "unknown-holders", HOLDERS, unknown_holders),
+    KEY("daemon", "operate-group", TEXT, operate_group),
+    KEY("daemon", "read-group", TEXT, read_group),
+    KEY("limits", "connections", COUNT, connections),
+    KEY("limits", "segments", COUNT, segments),
+    KEY("limits", "attachments", COUNT, attachments),
+    KEY("limits", "operations", COUNT, operations),
+    KEY("pools", "names", LIST, pool_names),
+    KEY("pools", "compatibles", LIST, pool_compatibles),
+};
+
+/* Debian's inih tells the handler no line, only the caller in the end: the first that failed. */
+struct reader {
+    struct config *config;
+    struct error why; /* of that first failure */
+};
+
+static void free_list(char **list)
+{
+    for (char **item = list; item && *item; item++)
+        free(*item);
+    free(list);
+}
+
+/* "a, b" -> { "a", "b", NULL }; NULL without memory. */
+static char **split_list(const char *text)
+{
+    size_t count = 0, room = strlen(text) / 2 + 2;
+    char **list = calloc(room, sizeof(*list));
+
+    while (list && *text) {
+        size_t length;
+
+        text += strspn(text, ", \t");
+        length = strcspn(text, ", \t");
+        if (length == 0)
+            break;
+        list[count] = strndup(text, length);
+        if (!list[count++]) {
+            free_list(list);
+            return NULL;
+        }
+        text += length;
+    }
+    return list;
+}
+
+int config_init(struct config *config)
+{
+    *config = (struct config){
+        .state_dir = strdup(XENSHM_DEFAULT_STATE_DIR),
+        .log_level = LOG_LEVEL_INFO,
+        .holder_wait = 5000,
+        .operate_group = strdup("xenshm"),
+        .read_group = strdup("xenshm-read"),
+        .connections = 1024,
+        .segments = 4096,
+        .attachments = 1024,
+        .operations = 128,
+        .pool_names = split_list("shared_mem*"),
+        .pool_compatibles = split_list(""),
+    };
+    if (!config->state_dir || !config->operate_group || !config->read_group ||
+        !config->pool_names || !config->pool_compatibles) {
+        config_clear(config);
+        return -ENOMEM;
+    }
+    return 0;
+}
+
+void config_clear(struct config *config)
+{
+    free(config->state_dir);
+    free(config->socket);
+    free(config->operate_group);
+    free(config->read_group);
+    free_list(config->pool_names);
+    free_list(config->pool_compatibles);
+    for (size_t i = 0; i < config->pool_count; i++)
+        free(config->pools[i].name);
+    free(config->pools);
+    *config = (struct config){ 0 };
+}
+
+static int set_text(char **target, const char *value)
+{
+    char *text = value[0] ? strdup(value) : NULL;
+
+    if (!text)
+        return -EINVAL;
+    free(*target);
+    *target = text;
+    return 0;
+}
+
+static int set_list(char ***target, const char *value)
+{
+    char **list = split_list(value);
+
+    if (!list)
+        return -ENOMEM;
+    free_list(*target);
+    *target = list;
+    return 0;
+}
+
+static int set_number(uint64_t *target, const char *value, uint64_t min, uint64_t max,
+                      uint64_t factor)
+{
+    size_t digits = strspn(value, "0123456789");
+    uint64_t number;
+
+    if (digits < 1 || digits > 9 || value[digits])
+        return -EINVAL;
+    number = strtoull(value, NULL, 10);
+    if (number < min || number > max)
+        return -EINVAL;
+    *target = number * factor;
+    return 0;
+}
+
+static int set_holders(bool *target, const char *value)
+{
+    if (strcmp(value, "refuse") != 0 && strcmp(value, "ignore") != 0)
+        return -EINVAL;
+    *target = value[0] == 'i';
+    return 0;
+}
+
+static int set_key(struct config *config, const struct key *key, const char *value)
+{
+    void *target = (char *) config + key->offset;
+
+    switch (key->kind) {
+    case TEXT:
+        return set_text(target, value);
+    case LIST:
+        return set_list(target, value);
+    case COUNT:
+        return set_number(target, value, 1, 1000000, 1);
+    case SECONDS:
+        return set_number(target, value, 0, 3600, 1000);
+    case LEVEL:
+        return log_level_parse(value, target);
+    case HOLDERS:
+        return set_holders(target, value);
+    }
+    return -EINVAL;
+}
+
+/* [pool NAME] guest-address = 0x... */
+static int set_pool_key(struct config *config, const char *pool, const char *name,
+                        const char *value)
+{
+    struct config_pool *pools;
+    uint64_t address;
+
+    if (strcmp(name, "guest-address") != 0 || params_parse_address(value, &address) < 0 ||
+        !page_aligned(address) || address == 0)
+        return -EINVAL;
+    pools = reallocarray(config->pools, config->pool_count + 1, sizeof(*pools));
+    if (!pools)
+        return -ENOMEM;
+    config->pools = pools;
+    pools[config->pool_count] = (struct config_pool){ strdup(pool), address };
+    if (!pools[config->pool_count].name)
+        return -ENOMEM;
+    config->pool_count++;
+    return 0;
+}
+
+static int invalid(struct reader *reader, const char *name, const char *why)
+{
+    error_set(&reader->why, XENSHM_CONFIG_INVALID, "%s: %s", name, why);
+    return 0; /* inih's word for failure */
+}
+
+static int handle(void *user, const char *section, const char *name, const char *value)
+{
+    struct reader *reader = user;
+
+    if (strncmp(section, "pool ", 5) == 0) {
+        if (set_pool_key(reader->config, section + 5, name, value) < 0)
+            return invalid(reader, name, "not a key of a pool, or not a legal value");
+        return 1;
+    }
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+        if (strcmp(keys[i].section, section) == 0 && strcmp(keys[i].name, name) == 0) {
+            if (set_key(reader->config, &keys[i], value) < 0)
+                return invalid(reader, name, "not a legal value");
+            return 1;
+        }
+    return invalid(reader, name, "unknown key, or in the wrong section");
+}
+
+int config_read(struct config *config, const char *path, struct error *error)
+{
+    struct reader reader = { .config = config };
+    _cleanup_(cleanup_fclose) FILE *file = fopen(path, "re");
+    int line;
+
+    if (!file)
+        return error_set(error, XENSHM_CONFIG_INVALID, "%s: %s", path, strerror(errno));
+    line = ini_parse_file(file, handle, &reader);
+    if (line == 0)
+        return 0;
+    return error_set(error, XENSHM_CONFIG_INVALID, "%s:%d: %s", path, line,
+                     reader.why.code ? reader.why.message : "not a [section] or key = value");
+}
+
+char *config_socket(const struct config *config)
+{
+    char *path;
+
+    if (config->socket)
+        return strdup(config->socket);
+    return asprintf(&path, "%s/xenshmd.sock", config->state_dir) < 0 ? NULL : path;
+}

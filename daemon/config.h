@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The configuration: built-in defaults, then a file (inih's INI), then command-line options.
+ *
+ *   [daemon]
+ *   ; the store, and the socket unless `socket` says otherwise
+ *   state-dir = /run/xenshmd
+ *   socket = /run/xenshmd/xenshmd.sock
+ *   log-level = info
+ *   ; seconds that an allocation waits for a domain without a config
+ *   holder-wait = 5
+ *   ; or: ignore
+ *   unknown-holders = refuse
+ *   operate-group = xenshm
+ *   read-group = xenshm-read
+ *   [limits]
+ *   connections, segments, attachments, operations = N
+ *   [pools]
+ *   ; device-tree node names (globs) and compatible strings, separated by commas
+ *   names = shared_mem*
+ *   compatibles =
+ *   [pool NAME]
+ *   ; its place in every guest
+ *   guest-address = 0x3a000000
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "error.h"
+#include "log.h"
+
+struct config_pool {
+    char *name;
+    uint64_t guest_address;
+};
+
+struct config {
+    char *state_dir;
+    char *socket; /* NULL: xenshmd.sock in state_dir */
+    enum log_level log_level;
+    uint64_t holder_wait; /* milliseconds */
+    bool unknown_holders; /* true: ignore them */
+    char *operate_group;
+    char *read_group;
+    uint64_t connections, segments, attachments, operations;
+    char **pool_names;       /* NULL-terminated */
+    char **pool_compatibles; /* NULL-terminated */
+    struct config_pool *pools;
+    size_t pool_count;
+};
+
+/* Defaults. Returns 0 or -ENOMEM; the caller owns the content: config_clear(). */
+int config_init(struct config *config);
+void config_clear(struct config *config);
+
+/*
+ * Reads a file over what is there. Returns 0, or a refusal (CONFIG_INVALID) that names file, line
+ * and key; the config is then not to be used.
+ */
+int config_read(struct config *config, const char *path, struct error *error);
+
+/* The path of the socket; the caller frees it. NULL without memory. */
+char *config_socket(const struct config *config);

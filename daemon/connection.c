@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "connection.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <event2/buffer.h>
+#include <event2/event.h>
+
+#include "cleanup.h"
+#include "error.h"
+#include "frame.h"
+#include "log.h"
+#include "message.h"
+
+/* Beyond these no more input of the connection is looked at. */
+#define CONNECTION_REQUESTS_MAX 32
+#define CONNECTION_OUTPUT_MAX (256 * 1024)
+/* What one readable event takes in at most, so that the others have their turn. */
+#define CONNECTION_READ 16384
+
+struct connection {
+    TAILQ_ENTRY(connection) link; /* in connections.list until closed */
+    struct connections *connections;
+    int fd; /* -1: closed */
+    struct access_peer peer;
+    struct event *readable;
+    struct event *writable;
+    struct event *resume; /* goes on with lines that were received before a pause */
+    struct frame frame;
+    struct evbuffer *output;
+    size_t requests; /* held */
+    bool reading;
+    bool drained; /* no complete line is left in the frame */
+    bool eof;     /* the client sends no more, but may still read */
+    bool ended;   /* no more of its input is looked at: close when all is answered */
+};
+
+static void connection_free(struct connection *connection)
+{
+    if (connection->readable)
+        event_free(connection->readable);
+    if (connection->writable)
+        event_free(connection->writable);
+    if (connection->resume)
+        event_free(connection->resume);
+    if (connection->output)
+        evbuffer_free(connection->output);
+    frame_clear(&connection->frame);
+    free(connection);
+}
+
+/* The socket goes now, the object when the last request has been answered. */
+static void connection_close(struct connection *connection)
+{
+    struct connections *connections = connection->connections;
+
+    if (connection->fd < 0)
+        return;
+    event_del(connection->readable);
+    event_del(connection->writable);
+    event_del(connection->resume);
+    close(connection->fd);
+    connection->fd = -1;
+    TAILQ_REMOVE(&connections->list, connection, link);
+    connections->count--;
+    if (connection->requests == 0)
+        connection_free(connection);
+    connections->on_closed(connections->closed_context);
+}
+
+static bool congested(const struct connection *connection)
+{
+    return connection->requests >= CONNECTION_REQUESTS_MAX ||
+           evbuffer_get_length(connection->output) >= CONNECTION_OUTPUT_MAX;
+}
+
+static void set_reading(struct connection *connection, bool reading)
+{
+    if (connection->reading == reading)
+        return;
+    connection->reading = reading;
+    if (reading)
+        event_add(connection->readable, NULL);
+    else
+        event_del(connection->readable);
+}
+
+/* Closes if nothing more is to come; else reads if there is room for more. */
+static void connection_update(struct connection *connection)
+{
+    if (connection->fd < 0)
+        return;
+    if ((connection->ended || (connection->eof && connection->drained)) &&
+        connection->requests == 0 && evbuffer_get_length(connection->output) == 0) {
+        connection_close(connection);
+        return;
+    }
+    set_reading(connection, !connection->ended && !connection->eof && !congested(connection));
+}
+
+/* What cannot be split into lines: one answer, and no more of it. */
+static void end_stream(struct connection *connection, size_t position, const char *why)
+{
+    struct error error = { 0 };
+
+    error_set(&error, MESSAGE_PARSE_ERROR, "Parse error at byte %zu: %s", position, why);
+    connection->ended = true;
+    connection_send(connection, message_error(NULL, &error));
+}
+
+/* Takes the next line; NULL: there is none to be had. */
+static char *take_line(struct connection *connection, size_t *ret_length)
+{
+    char *line;
+
+    if (frame_next(&connection->frame, &line, ret_length) != 0) {
+        end_stream(connection, XENSHM_LINE_MAX, "the line is longer than 256 KiB");
+        return NULL;
+    }
+    connection->drained = !line;
+    if (!line && connection->eof && frame_pending(&connection->frame) > 0)
+        end_stream(connection, frame_pending(&connection->frame),
+                   "the input ends without a newline");
+    return line;
+}
+
+/* Hands on the complete lines, as long as there is room for replies. */
+static void process_lines(struct connection *connection)
+{
+    char *line;
+    size_t length;
+
+    connection_hold(connection);
+    while (connection->fd >= 0 && !connection->ended) {
+        /* Its own hold is not a request. */
+        if (connection->requests > CONNECTION_REQUESTS_MAX ||
+            evbuffer_get_length(connection->output) >= CONNECTION_OUTPUT_MAX)
+            break;
+        line = take_line(connection, &length);
+        if (!line)
+            break;
+        connection->connections->on_line(connection, line, length);
+    }
+    connection_release(connection);
+}
+
+static void on_readable(evutil_socket_t fd, short what, void *context)
+{
+    struct connection *connection = context;
+    char *buffer;
+    size_t room;
+    ssize_t n;
+
+    if (frame_reserve(&connection->frame, 1, &buffer, &room) < 0) {
+        log_error("out of memory: a client is cut off");
+        connection_close(connection);
+        return;
+    }
+    n = recv(fd, buffer, room < CONNECTION_READ ? room : CONNECTION_READ, 0);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return;
+    if (n < 0) {
+        connection_close(connection);
+        return;
+    }
+    /* Half-closed: what it asked before is still answered. */
+    if (n == 0)
+        connection->eof = true;
+    else
+        frame_received(&connection->frame, (size_t) n);
+    process_lines(connection);
+}
+
+static void on_resume(evutil_socket_t fd, short what, void *context)
+{
+    process_lines(context);
+}
+
+/* Writes what the socket takes; the rest waits for it to become writable. */
+static void flush_output(struct connection *connection)
+{
+    while (evbuffer_get_length(connection->output) > 0) {
+        struct evbuffer_iovec part[4];
+        struct msghdr message = { .msg_iov = (struct iovec *) part };
+        int parts = evbuffer_peek(connection->output, -1, NULL, part, 4);
+        ssize_t n;
+
+        message.msg_iovlen = (size_t) (parts < 4 ? parts : 4);
+        n = sendmsg(connection->fd, &message, MSG_NOSIGNAL);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0 && errno == EAGAIN) {
+            event_add(connection->writable, NULL);
+            return;
+        }
+        if (n < 0) {
+            connection_close(connection);
+            return;
+        }
+        evbuffer_drain(connection->output, (size_t) n);
+    }
+}
+
+static void on_writable(evutil_socket_t fd, short what, void *context)
+{
+    struct connection *connection = context;
+    bool was_congested = congested(connection);
+
+    connection_hold(connection);
+    flush_output(connection);
+    if (connection->fd >= 0 && was_congested)
+        event_active(connection->resume, EV_TIMEOUT, 0);
+    connection_release(connection);
+}
+
+int connection_new(struct connections *connections, int fd, const struct access_peer *peer)
+{
+    struct connection *connection = calloc(1, sizeof(*connection));
+
+    if (!connection) {
+        close(fd);
+        return -ENOMEM;
+    }
+    connection->connections = connections;
+    connection->fd = fd;
+    connection->peer = *peer;
+    frame_init(&connection->frame, XENSHM_LINE_MAX);
+    connection->output = evbuffer_new();
+    connection->readable = event_new(connections->base, fd, EV_READ | EV_PERSIST, on_readable,
+                                     connection);
+    connection->writable = event_new(connections->base, fd, EV_WRITE, on_writable, connection);
+    connection->resume = event_new(connections->base, -1, 0, on_resume, connection);
+    if (!connection->output || !connection->readable || !connection->writable ||
+        !connection->resume) {
+        close(fd);
+        connection_free(connection);
+        return -ENOMEM;
+    }
+    TAILQ_INSERT_TAIL(&connections->list, connection, link);
+    connections->count++;
+    set_reading(connection, true);
+    return 0;
+}
+
+void connections_clear(struct connections *connections)
+{
+    struct connection *connection;
+
+    while ((connection = TAILQ_FIRST(&connections->list)))
+        connection_close(connection);
+}
+
+void *connection_context(const struct connection *connection)
+{
+    return connection->connections->context;
+}
+
+const struct access_peer *connection_peer(const struct connection *connection)
+{
+    return &connection->peer;
+}
+
+void connection_hold(struct connection *connection)
+{
+    connection->requests++;
+}
+
+void connection_release(struct connection *connection)
+{
+    bool was_congested = connection->fd >= 0 && congested(connection);
+
+    connection->requests--;
+    if (connection->fd < 0) {
+        if (connection->requests == 0)
+            connection_free(connection);
+        return;
+    }
+    if (was_congested && !congested(connection))
+        event_active(connection->resume, EV_TIMEOUT, 0);
+    connection_update(connection);
+}
+
+void connection_send(struct connection *connection, json_t *message)
+{
+    _cleanup_(cleanup_json) json_t *owned = message;
+    _cleanup_(cleanup_free) char *text = NULL;
+    size_t length, sent = 0;
+
+    if (!message || connection->fd < 0)
+        return;
+    text = json_dumps(message, JSON_COMPACT);
+    if (!text) {
+        log_error("out of memory: a reply is lost, its client is cut off");
+        connection_close(connection);
+        return;
+    }
+    length = strlen(text);
+    text[length++] = '\n'; /* in the place of the NUL */
+    if (evbuffer_get_length(connection->output) == 0) {
+        ssize_t n = send(connection->fd, text, length, MSG_NOSIGNAL);
+
+        sent = n > 0 ? (size_t) n : 0;
+    }
+    if (sent < length) {
+        evbuffer_add(connection->output, text + sent, length - sent);
+        event_add(connection->writable, NULL);
+    }
+}

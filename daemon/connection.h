@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * One client: lines in, replies out.
+ *
+ * Requests of a connection are answered as they finish, matched by their id. While replies wait to
+ * be read, or many requests are under way, no more of its input is read: a client that floods or
+ * never reads holds up only itself. A client that hangs up cancels nothing. One thread.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <sys/queue.h>
+
+#include <jansson.h>
+
+#include "access.h"
+
+struct connection;
+struct daemon;
+struct event_base;
+
+/* Hands one line to the dispatcher. */
+typedef void (*connection_line_fn)(struct connection *connection, const char *line, size_t length);
+
+/* The connections of a listener. */
+TAILQ_HEAD(connection_list, connection);
+
+struct connections {
+    struct connection_list list; /* owns them */
+    size_t count;
+    struct event_base *base;
+    connection_line_fn on_line;
+    void *context;                    /* for connection_context() */
+    void (*on_closed)(void *context); /* one less: there may be room to accept again */
+    void *closed_context;
+};
+
+/* Takes over the connected, non-blocking socket `fd`. Returns 0 or -errno (fd is closed). */
+int connection_new(struct connections *connections, int fd, const struct access_peer *peer);
+void connections_clear(struct connections *connections);
+
+void *connection_context(const struct connection *connection);
+const struct access_peer *connection_peer(const struct connection *connection);
+
+/*
+ * A request in progress keeps the connection object (not the socket) alive until it is answered:
+ * one connection_hold() before, one connection_release() after connection_send().
+ */
+void connection_hold(struct connection *connection);
+void connection_release(struct connection *connection);
+
+/* Sends one message (stolen; NULL is dropped) as one line, or drops it when the client is gone. */
+void connection_send(struct connection *connection, json_t *message);

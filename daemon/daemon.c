@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "daemon.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <event2/event.h>
+
+#include "cleanup.h"
+#include "listener.h"
+#include "log.h"
+#include "methods.h"
+#include "reconcile.h"
+#include "window.h"
+
+/* A look at the domains even if no event said so: events are hints. */
+#define RECONCILE_INTERVAL 5 /* seconds */
+/* What operations under way get to end well when the daemon stops. */
+#define STOP_TIME 5 /* seconds */
+
+struct daemon {
+    struct state state;
+    struct connections connections;
+    struct listener listener;
+    struct dispatcher dispatcher;
+    struct event *signals[2];
+    struct event *changes;
+    struct event *slow_timer;
+    struct event *stop_timer;
+    uint64_t stop_at; /* state_now(); 0: not stopping */
+};
+
+static void on_reconcile(evutil_socket_t fd, short what, void *context)
+{
+    struct daemon *daemon = context;
+
+    reconcile(&daemon->state);
+}
+
+static void on_change(evutil_socket_t fd, short what, void *context)
+{
+    struct daemon *daemon = context;
+
+    hypervisor_drain_changes(daemon->state.hypervisor);
+    reconcile(&daemon->state);
+}
+
+static void on_closed(void *context)
+{
+    struct daemon *daemon = context;
+
+    listener_resume(&daemon->listener);
+}
+
+/* Ends the loop when nothing is under way, or when it takes too long. */
+static void on_stop_timer(evutil_socket_t fd, short what, void *context)
+{
+    struct daemon *daemon = context;
+    struct timeval soon = { .tv_usec = 10000 };
+
+    if (daemon->state.operations.count == 0 || state_now() >= daemon->stop_at)
+        event_base_loopbreak(daemon->state.base);
+    else
+        event_add(daemon->stop_timer, &soon);
+}
+
+static void on_signal(evutil_socket_t number, short what, void *context)
+{
+    struct daemon *daemon = context;
+
+    if (daemon->stop_at)
+        return;
+    log_info("%s: stopping", strsignal(number));
+    daemon->stop_at = state_now() + STOP_TIME * 1000;
+    listener_close(&daemon->listener);
+    on_stop_timer(-1, 0, daemon);
+}
+
+static int setup_pools(struct daemon *daemon, const struct daemon_setup *setup)
+{
+    struct state *state = &daemon->state;
+
+    state->pools = calloc(setup->pool_count + 1, sizeof(*state->pools));
+    if (!state->pools)
+        return -ENOMEM;
+    for (size_t i = 0; i < setup->pool_count; i++) {
+        struct state_pool *pool = &state->pools[i];
+        int r = pool_new(setup->pools[i].frames, &pool->pool);
+
+        if (r < 0)
+            return r;
+        snprintf(pool->name, sizeof(pool->name), "%s", setup->pools[i].name);
+        snprintf(pool->device, sizeof(pool->device), "%s", setup->pools[i].device);
+        pool->frames = setup->pools[i].frames;
+        pool->address = setup->pools[i].address;
+        state->pool_count++;
+    }
+    return 0;
+}
+
+static uint64_t configured_place(const struct config *config, const char *pool)
+{
+    for (size_t i = 0; i < config->pool_count; i++)
+        if (strcmp(config->pools[i].name, pool) == 0)
+            return config->pools[i].guest_address;
+    return 0;
+}
+
+/* Every pool's place in the guests. */
+static int place_pools(struct daemon *daemon, const struct config *config)
+{
+    struct state *state = &daemon->state;
+    _cleanup_(cleanup_free) struct window_pool *places =
+        calloc(state->pool_count + 1, sizeof(*places));
+
+    if (!places)
+        return -ENOMEM;
+    for (size_t i = 0; i < state->pool_count; i++)
+        places[i] = (struct window_pool){
+            state->pools[i].frames,
+            gfn(configured_place(config, state->pools[i].name) >> PAGE_SHIFT),
+        };
+    window_place_pools(places, state->pool_count);
+    for (size_t i = 0; i < state->pool_count; i++) {
+        struct state_pool *pool = &state->pools[i];
+
+        pool->place = places[i].place;
+        log_info("pool %s: %s, %" PRIu64 " pages at 0x%" PRIx64 ", in guests at 0x%" PRIx64,
+                 pool->name, pool->device, pool->frames.count, mfn_address(pool->frames.first),
+                 gfn_address(pool->place));
+    }
+    if (state->pool_count == 0)
+        log_warning("there is no pool: nothing can be shared");
+    return 0;
+}
+
+static int setup_events(struct daemon *daemon)
+{
+    static const int numbers[] = { SIGTERM, SIGINT };
+    struct event_base *base = daemon->state.base;
+    struct timeval interval = { .tv_sec = RECONCILE_INTERVAL };
+
+    daemon->state.reconcile_event = event_new(base, -1, 0, on_reconcile, daemon);
+    daemon->slow_timer = event_new(base, -1, EV_PERSIST, on_reconcile, daemon);
+    daemon->stop_timer = event_new(base, -1, 0, on_stop_timer, daemon);
+    daemon->changes = event_new(base, hypervisor_change_fd(daemon->state.hypervisor),
+                                EV_READ | EV_PERSIST, on_change, daemon);
+    if (!daemon->state.reconcile_event || !daemon->slow_timer || !daemon->stop_timer ||
+        !daemon->changes)
+        return -ENOMEM;
+    for (size_t i = 0; i < 2; i++) {
+        daemon->signals[i] = evsignal_new(base, numbers[i], on_signal, daemon);
+        if (!daemon->signals[i])
+            return -ENOMEM;
+        event_add(daemon->signals[i], NULL);
+    }
+    event_add(daemon->slow_timer, &interval);
+    event_add(daemon->changes, NULL);
+    return 0;
+}
+
+static int setup_listener(struct daemon *daemon, const struct config *config)
+{
+    _cleanup_(cleanup_free) char *path = config_socket(config);
+    struct access_policy policy;
+    int r;
+
+    if (!path)
+        return -ENOMEM;
+    access_policy_init(&policy, config->operate_group, config->read_group);
+    r = listener_open(&daemon->listener, &daemon->connections, daemon->state.base, path, &policy,
+                      config->connections);
+    if (r < 0)
+        log_error("socket %s: %s", path, strerror(-r));
+    else
+        log_info("ready on %s (version %s, Xen %s)", path, XENSHMD_VERSION,
+                 hypervisor_version(daemon->state.hypervisor));
+    return r;
+}
+
+static int setup_state(struct daemon *daemon, const struct daemon_setup *setup)
+{
+    const struct config *config = setup->config;
+    struct state *state = &daemon->state;
+    int r;
+
+    state->hypervisor = setup->hypervisor;
+    segments_init(&state->segments);
+    guests_init(&state->guests);
+    state->limits = (struct state_limits){
+        .segments = config->segments,
+        .attachments = config->attachments,
+        .operations = config->operations,
+        .holder_wait = config->holder_wait,
+        .unknown_holders = config->unknown_holders,
+    };
+    state->base = event_base_new();
+    if (!state->base)
+        return -ENOMEM;
+    r = operations_init(&state->operations, state->base, state);
+    if (r == 0)
+        r = setup_pools(daemon, setup);
+    if (r == 0)
+        r = place_pools(daemon, config);
+    if (r < 0)
+        return r;
+    r = store_open(config->state_dir, &state->store);
+    if (r < 0) {
+        log_error("state directory %s: %s", config->state_dir, strerror(-r));
+        return r;
+    }
+    if (setup->store_fault)
+        store_set_fault(state->store, setup->store_fault, setup->hypervisor);
+    return reconcile_load(state);
+}
+
+static void setup_dispatcher(struct daemon *daemon, const struct daemon_setup *setup)
+{
+    daemon->dispatcher = (struct dispatcher){
+        .state = &daemon->state,
+        .connections = &daemon->connections,
+        .tables = { methods, setup->extra_methods },
+        .started_at = state_now(),
+        .max_connections = setup->config->connections,
+    };
+    daemon->connections = (struct connections){
+        .base = daemon->state.base,
+        .on_line = dispatch_line,
+        .context = &daemon->dispatcher,
+        .on_closed = on_closed,
+        .closed_context = daemon,
+    };
+    TAILQ_INIT(&daemon->connections.list);
+}
+
+static void free_event(struct event *event)
+{
+    if (event)
+        event_free(event);
+}
+
+static void daemon_clear(struct daemon *daemon)
+{
+    struct state *state = &daemon->state;
+
+    listener_close(&daemon->listener);
+    /* Requests under way hold their connections: the operations go first. */
+    if (state->operations.turn)
+        operations_clear(&state->operations);
+    if (daemon->connections.base)
+        connections_clear(&daemon->connections);
+    segments_clear(&state->segments);
+    guests_clear(&state->guests);
+    for (size_t i = 0; i < state->pool_count; i++)
+        pool_free(state->pools[i].pool);
+    free(state->pools);
+    store_close(state->store);
+    free_event(daemon->signals[0]);
+    free_event(daemon->signals[1]);
+    free_event(daemon->changes);
+    free_event(daemon->slow_timer);
+    free_event(daemon->stop_timer);
+    free_event(state->reconcile_event);
+    if (state->base)
+        event_base_free(state->base);
+}
+
+int daemon_run(const struct daemon_setup *setup)
+{
+    struct daemon daemon = { .listener.fd = -1 };
+    int r;
+
+    r = setup_state(&daemon, setup);
+    if (r == 0)
+        r = setup_events(&daemon);
+    if (r == 0) {
+        setup_dispatcher(&daemon, setup);
+        /* Before the first client: what an earlier run left half-done is repaired first. */
+        reconcile(&daemon.state);
+        r = setup_listener(&daemon, setup->config);
+    }
+    if (r == 0)
+        event_base_dispatch(daemon.state.base);
+    else
+        log_error("cannot start: %s", strerror(-r));
+    daemon_clear(&daemon);
+    return r;
+}

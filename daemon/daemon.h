@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Wires everything together, runs, and stops. What differs between xenshmd and xenshmd-sim comes
+ * in through `struct daemon_setup`. One thread.
+ */
+#pragma once
+
+#include "config.h"
+#include "dispatch.h"
+#include "range.h"
+
+/* A pool as the backend found it. */
+struct daemon_pool {
+    const char *name;
+    const char *device;
+    struct mfn_range frames;
+    void *address; /* mapped into this process as long as the daemon runs */
+};
+
+struct daemon_setup {
+    const struct config *config;
+    struct hypervisor *hypervisor;
+    const struct daemon_pool *pools; /* ascending host address */
+    size_t pool_count;
+    const struct method *extra_methods; /* may be NULL */
+    store_fault_fn store_fault;         /* may be NULL; its context is the hypervisor */
+};
+
+/* Runs until SIGTERM or SIGINT. Returns 0 or -errno, which has been logged. */
+int daemon_run(const struct daemon_setup *setup);

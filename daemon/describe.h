@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Objects of the state as JSON, in the shapes of docs/protocol.md.
+ *
+ * All return a new reference, or NULL without memory; nothing is changed. One thread.
+ */
+#pragma once
+
+#include <jansson.h>
+
+#include "state.h"
+
+json_t *describe_address(uint64_t address); /* "0x7ffff000" */
+json_t *describe_attachment(const struct attachment *attachment);
+/* Without `except` (NULL: with all attachments). */
+json_t *describe_segment(const struct segment *segment, const struct attachment *except);
+json_t *describe_guest(const struct guest *guest, const struct state *state);
+json_t *describe_pool(const struct state_pool *pool);
+/* Appends the runs of a pool to the array `runs`; returns 0 or -ENOMEM. */
+int describe_runs(const struct state *state, const struct state_pool *pool, json_t *runs);

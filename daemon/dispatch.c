@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "dispatch.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "log.h"
+#include "message.h"
+
+/* The replies of a batch go out together, when the last one is there. */
+struct batch {
+    struct connection *connection;
+    json_t *replies;
+    size_t pending;
+};
+
+static void batch_release(struct batch *batch)
+{
+    if (--batch->pending > 0)
+        return;
+    /* A batch of notifications gets no reply at all. */
+    if (json_array_size(batch->replies) > 0)
+        connection_send(batch->connection, json_incref(batch->replies));
+    json_decref(batch->replies);
+    connection_release(batch->connection);
+    free(batch);
+}
+
+static void answer(struct connection *connection, struct batch *batch, json_t *reply)
+{
+    if (batch)
+        json_array_append_new(batch->replies, reply);
+    else
+        connection_send(connection, reply);
+}
+
+static void request_end(struct request *request, json_t *reply)
+{
+    if (request->id)
+        answer(request->connection, request->batch, reply);
+    else
+        json_decref(reply);
+    if (request->batch)
+        batch_release(request->batch);
+    connection_release(request->connection);
+    json_decref(request->message);
+    free(request);
+}
+
+void request_refuse(struct request *request, const struct error *error)
+{
+    log_debug("%s from uid %u: %s", request->method->name, (unsigned) request->peer.uid,
+              error->message);
+    request_end(request, message_error(request->id, error));
+}
+
+void request_reply(struct request *request, json_t *result)
+{
+    struct error error = { 0 };
+
+    if (!result) {
+        error_set(&error, MESSAGE_INTERNAL_ERROR, "out of memory");
+        request_refuse(request, &error);
+        return;
+    }
+    request_end(request, message_result(request->id, result));
+}
+
+void request_done(void *context, json_t *result, const struct error *error)
+{
+    request_finish(context, result, error);
+}
+
+void request_finish(struct request *request, json_t *result, const struct error *error)
+{
+    if (error->code) {
+        json_decref(result);
+        request_refuse(request, error);
+    } else {
+        request_reply(request, result);
+    }
+}
+
+static const struct method *find_method(const struct dispatcher *dispatcher, const char *name)
+{
+    for (size_t t = 0; t < sizeof(dispatcher->tables) / sizeof(dispatcher->tables[0]); t++) {
+        const struct method *method = dispatcher->tables[t];
+
+        for (; method && method->name; method++)
+            if (strcmp(method->name, name) == 0)
+                return method;
+    }
+    return NULL;
+}
+
+static int check_level(const struct method *method, const struct access_peer *peer,
+                       struct error *error)
+{
+    if (peer->level >= method->level)
+        return 0;
+    return error_set(error, XENSHM_PERMISSION_DENIED, "%s needs the right to %s, uid %u has %s",
+                     method->name, access_level_name(method->level), (unsigned) peer->uid,
+                     peer->level == ACCESS_NONE ? "none" : access_level_name(peer->level));
+}
+
+/* Finds, authorises and decodes. Returns 0 with method and args set, or a refusal. */
+static int prepare(struct request *request, const struct message_request *message,
+                   struct error *error)
+{
+    const struct method *method = find_method(request->dispatcher, message->method);
+    int r;
+
+    if (!method)
+        return error_set(error, MESSAGE_METHOD_NOT_FOUND, "Method not found: '%s'",
+                         message->method);
+    request->method = method;
+    r = check_level(method, &request->peer, error);
+    if (r)
+        return r;
+    return params_decode(method->fields, message->params, request->args, error);
+}
+
+static struct request *request_new(struct connection *connection, struct batch *batch,
+                                   json_t *value)
+{
+    struct request *request = calloc(1, sizeof(*request));
+
+    if (!request)
+        return NULL;
+    request->dispatcher = connection_context(connection);
+    request->state = request->dispatcher->state;
+    request->peer = *connection_peer(connection);
+    request->connection = connection;
+    request->batch = batch;
+    request->message = json_incref(value);
+    connection_hold(connection);
+    if (batch)
+        batch->pending++;
+    return request;
+}
+
+static void dispatch_one(struct connection *connection, struct batch *batch, json_t *value)
+{
+    static const struct method unknown = { .name = "(no method)" };
+    struct error error = { 0 };
+    struct message_request message;
+    struct request *request = request_new(connection, batch, value);
+
+    if (!request) {
+        error_set(&error, MESSAGE_INTERNAL_ERROR, "out of memory");
+        answer(connection, batch, message_error(NULL, &error));
+        return;
+    }
+    request->method = &unknown;
+    if (message_read_request(value, &message, &error) != 0) {
+        /* Due in any case: what is no request is no notification either. */
+        answer(connection, batch, message_error(message.id, &error));
+        request_end(request, NULL);
+        return;
+    }
+    request->id = message.id;
+    if (prepare(request, &message, &error) != 0)
+        request_refuse(request, &error);
+    else
+        request->method->call(request, request->args);
+}
+
+static void dispatch_batch(struct connection *connection, json_t *array)
+{
+    struct error error = { 0 };
+    struct batch *batch;
+    size_t count = json_array_size(array);
+
+    if (count == 0)
+        error_set(&error, MESSAGE_INVALID_REQUEST, "Invalid Request: an empty batch");
+    if (count > DISPATCH_BATCH_MAX)
+        error_set(&error, XENSHM_TOO_MANY, "a batch of %zu requests, at most %d are taken", count,
+                  DISPATCH_BATCH_MAX);
+    batch = error.code ? NULL : calloc(1, sizeof(*batch));
+    if (!batch) {
+        if (!error.code)
+            error_set(&error, MESSAGE_INTERNAL_ERROR, "out of memory");
+        connection_send(connection, message_error(NULL, &error));
+        return;
+    }
+    batch->connection = connection;
+    batch->replies = json_array();
+    batch->pending = 1; /* until all are started */
+    connection_hold(connection);
+    for (size_t i = 0; i < count; i++)
+        dispatch_one(connection, batch, json_array_get(array, i));
+    batch_release(batch);
+}
+
+void dispatch_line(struct connection *connection, const char *line, size_t length)
+{
+    _cleanup_(cleanup_json) json_t *value = NULL;
+    struct error error = { 0 };
+
+    if (message_parse(line, length, &value, &error) != 0)
+        connection_send(connection, message_error(NULL, &error));
+    else if (json_is_array(value))
+        dispatch_batch(connection, value);
+    else
+        dispatch_one(connection, NULL, value);
+}

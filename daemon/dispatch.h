@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * From a line to a method and back: batches, notifications, authorisation, decoding.
+ *
+ * A method is called only through its row in a table, and only after the caller's level has been
+ * checked and all parameters decoded. Exactly one reply goes out for each request. One thread.
+ */
+#pragma once
+
+#include <jansson.h>
+
+#include "access.h"
+#include "connection.h"
+#include "error.h"
+#include "params.h"
+#include "state.h"
+
+struct request;
+
+/* Room for the struct that a method's fields decode into; each method asserts that it fits. */
+#define METHOD_ARGS_MAX 512
+#define METHOD_ARGS_FIT(type)                                                                      \
+    _Static_assert(sizeof(type) <= METHOD_ARGS_MAX, "the parameters of a method are too large")
+
+/* One row. A table ends with a row whose name is NULL. */
+struct method {
+    const char *name;
+    enum access_level level;
+    const struct params_field *fields;
+    /* Must end in exactly one request_reply() or request_refuse(), now or later. */
+    void (*call)(struct request *request, const void *args);
+    const char *text;   /* one line for rpc.discover */
+    const char *result; /* its result, one line for rpc.discover */
+};
+
+struct dispatcher {
+    struct state *state;
+    struct connections *connections;
+    const struct method *tables[2]; /* the methods; those of the simulator, or NULL */
+    uint64_t started_at;            /* state_now() */
+    uint64_t max_connections;
+};
+
+/* A call in progress. */
+struct request {
+    struct dispatcher *dispatcher;
+    struct state *state; /* the dispatcher's, at hand */
+    const struct method *method;
+    struct access_peer peer; /* from the kernel, never from the message */
+    struct connection *connection;
+    struct batch *batch; /* NULL: a single request */
+    json_t *message;     /* keeps id and parameters alive; owned */
+    json_t *id;          /* in message; NULL: a notification */
+    _Alignas(8) char args[METHOD_ARGS_MAX];
+};
+
+/* Requests in one batch at most. */
+#define DISPATCH_BATCH_MAX 100
+
+/* For connections.on_line; the connection's context is the dispatcher. */
+void dispatch_line(struct connection *connection, const char *line, size_t length);
+
+/* End a request. `result` is stolen; NULL is an internal error. */
+void request_reply(struct request *request, json_t *result);
+void request_refuse(struct request *request, const struct error *error);
+/* As operation_done_fn; the context is the request. */
+void request_done(void *request, json_t *result, const struct error *error);
+
+/* A reply without parameters or waiting: result, or the error that is set. */
+void request_finish(struct request *request, json_t *result, const struct error *error);

@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "guest.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* By both: a domid may be used again while its former owner still has attachments to give back. */
+static int compare_guests(struct guest *a, struct guest *b)
+{
+    if (a->identity.domid != b->identity.domid)
+        return a->identity.domid < b->identity.domid ? -1 : 1;
+    return memcmp(a->identity.uuid, b->identity.uuid, DOMAIN_UUID_SIZE);
+}
+
+TREE_GENERATE(guest_tree, guest, link, compare_guests)
+
+void guests_init(struct guests *guests)
+{
+    *guests = (struct guests){ 0 };
+    RB_INIT(&guests->tree);
+}
+
+static void guest_free(struct guests *guests, struct guest *guest)
+{
+    struct attachment *attachment;
+
+    while ((attachment = TAILQ_FIRST(&guest->attachments)))
+        attachment_set_guest(attachment, NULL);
+    if (guest->config.iomem_count)
+        guests->holders_version++;
+    RB_REMOVE(guest_tree, &guests->tree, guest);
+    guests->count--;
+    hypervisor_config_clear(&guest->config);
+    free(guest);
+}
+
+void guests_clear(struct guests *guests)
+{
+    struct guest *guest;
+
+    while ((guest = RB_MIN(guest_tree, &guests->tree)))
+        guest_free(guests, guest);
+}
+
+struct guest *guest_find(struct guests *guests, const struct domain_identity *identity)
+{
+    struct guest key = { .identity = *identity };
+
+    return RB_FIND(guest_tree, &guests->tree, &key);
+}
+
+struct guest *guest_first(struct guests *guests)
+{
+    return RB_MIN(guest_tree, &guests->tree);
+}
+
+struct guest *guest_next(struct guest *guest)
+{
+    return RB_NEXT(guest_tree, NULL, guest);
+}
+
+static int guest_add(struct guests *guests, const struct domain_identity *identity,
+                     struct guest **ret_guest)
+{
+    struct guest *guest = calloc(1, sizeof(*guest));
+
+    if (!guest)
+        return -ENOMEM;
+    guest->identity = *identity;
+    uuid_format(identity->uuid, guest->uuid_text);
+    TAILQ_INIT(&guest->attachments);
+    RB_INSERT(guest_tree, &guests->tree, guest);
+    guests->count++;
+    *ret_guest = guest;
+    return 0;
+}
+
+/* Reads the configuration while it is unknown: once known it holds for the domain's whole life. */
+static void read_config(struct guests *guests, struct hypervisor *hypervisor, struct guest *guest)
+{
+    struct hypervisor_config config = { 0 };
+
+    if (guest->config.known ||
+        hypervisor_domain_config(hypervisor, guest->identity.domid, &config) < 0 || !config.known) {
+        hypervisor_config_clear(&config);
+        return;
+    }
+    guest->config = config;
+    guests->holders_version++;
+}
+
+static int refresh_one(struct guests *guests, struct hypervisor *hypervisor,
+                       const struct hypervisor_domain *domain)
+{
+    struct domain_identity identity = { .domid = domain->domid };
+    struct guest *guest;
+    int r;
+
+    memcpy(identity.uuid, domain->uuid, DOMAIN_UUID_SIZE);
+    guest = guest_find(guests, &identity);
+    if (!guest) {
+        /* Its pages are free already: not worth getting to know. */
+        if (domain->dying)
+            return 0;
+        r = guest_add(guests, &identity, &guest);
+        if (r < 0)
+            return r;
+    }
+    guest->listed = !domain->dying;
+    guest->paused = domain->paused;
+    guest->shutdown = domain->shutdown;
+    guest->memory_kib = domain->memory_kib;
+    guest->list_maxmem_kib = domain->maxmem_kib;
+    if (guest->listed && !guest->name[0])
+        hypervisor_domain_name(hypervisor, identity.domid, guest->name);
+    if (guest->listed)
+        read_config(guests, hypervisor, guest);
+    return 0;
+}
+
+static void set_alive(struct guests *guests, struct guest *guest)
+{
+    if (guest->alive != guest->listed && guest->config.iomem_count > 0)
+        guests->holders_version++;
+    guest->alive = guest->listed;
+}
+
+int guests_refresh(struct guests *guests, struct hypervisor *hypervisor)
+{
+    const struct hypervisor_domain *domains;
+    struct guest *guest;
+    size_t count;
+    int r;
+
+    r = hypervisor_list(hypervisor, &domains, &count);
+    if (r < 0)
+        return r;
+    RB_FOREACH(guest, guest_tree, &guests->tree)
+        guest->listed = false;
+    for (size_t i = 0; i < count; i++) {
+        int one = refresh_one(guests, hypervisor, &domains[i]);
+
+        /* Go on with the others: those not looked at would count as gone. */
+        r = r ? r : one;
+    }
+    RB_FOREACH(guest, guest_tree, &guests->tree)
+        set_alive(guests, guest);
+    return r;
+}
+
+void guests_reap(struct guests *guests)
+{
+    struct guest *guest, *next;
+
+    RB_FOREACH_SAFE(guest, guest_tree, &guests->tree, next)
+        if (!guest->alive && TAILQ_EMPTY(&guest->attachments))
+            guest_free(guests, guest);
+}
+
+/* True when `text` is the guest's domid, written as xl prints it. */
+static bool is_domid(const struct guest *guest, const char *text)
+{
+    char domid[16];
+
+    snprintf(domid, sizeof(domid), "%u", guest->identity.domid);
+    return strcmp(domid, text) == 0;
+}
+
+/* Counts the living guests that `text` can mean; *ret_guest is one of them. */
+static unsigned count_matches(struct guests *guests, const char *text, struct guest **ret_guest)
+{
+    uint8_t uuid[UUID_SIZE];
+    bool is_uuid = uuid_parse(text, uuid) == 0;
+    unsigned matches = 0;
+    struct guest *guest;
+
+    RB_FOREACH(guest, guest_tree, &guests->tree) {
+        if (!guest->alive)
+            continue;
+        if (strcmp(guest->name, text) != 0 && !is_domid(guest, text) &&
+            !(is_uuid && memcmp(guest->identity.uuid, uuid, UUID_SIZE) == 0))
+            continue;
+        *ret_guest = guest;
+        matches++;
+    }
+    return matches;
+}
+
+void guests_refresh_names(struct guests *guests, struct hypervisor *hypervisor)
+{
+    struct guest *guest;
+
+    RB_FOREACH(guest, guest_tree, &guests->tree)
+        if (guest->alive)
+            hypervisor_domain_name(hypervisor, guest->identity.domid, guest->name);
+}
+
+static bool name_is_current(struct hypervisor *hypervisor, const struct guest *guest)
+{
+    char name[DOMAIN_NAME_MAX];
+
+    return hypervisor_domain_name(hypervisor, guest->identity.domid, name) == 0 &&
+           strcmp(name, guest->name) == 0;
+}
+
+int guest_resolve(struct guests *guests, struct hypervisor *hypervisor, const char *text,
+                  struct guest **ret_guest, struct error *error)
+{
+    struct guest *guest = NULL;
+    unsigned matches = count_matches(guests, text, &guest);
+
+    if (matches != 1 || !name_is_current(hypervisor, guest)) {
+        guests_refresh_names(guests, hypervisor);
+        matches = count_matches(guests, text, &guest);
+    }
+    if (matches > 1)
+        return error_set(error, XENSHM_GUEST_AMBIGUOUS, "'%s' means %u guests", text, matches);
+    if (matches == 1) {
+        *ret_guest = guest;
+        return 0;
+    }
+    if (strcmp(text, "0") == 0 || strcmp(text, "Domain-0") == 0) {
+        error_set(error, XENSHM_GUEST_UNKNOWN, "'%s' is Dom0, not a guest", text);
+        return error_set_hint(error, "Dom0 has the pages of every pool in its UIO device");
+    }
+    return error_set(error, XENSHM_GUEST_UNKNOWN, "no guest is called '%s'", text);
+}
+
+int guest_lookup(struct guests *guests, struct hypervisor *hypervisor, const char *text,
+                 struct guest **ret_guest, struct error *error)
+{
+    int r = guests_refresh(guests, hypervisor);
+
+    if (r < 0)
+        return error_set(error, XENSHM_HYPERVISOR_FAILED, "listing the domains failed: %s",
+                         strerror(-r));
+    return guest_resolve(guests, hypervisor, text, ret_guest, error);
+}
+
+struct guest *guests_unknown_holder(struct guests *guests)
+{
+    struct guest *guest;
+
+    RB_FOREACH(guest, guest_tree, &guests->tree)
+        if (guest->alive && !guest->config.known)
+            return guest;
+    return NULL;
+}
+
+const char *guest_state_name(const struct guest *guest)
+{
+    static const char *const reasons[] = {
+        [DOMAIN_POWEROFF] = "shutdown",   [DOMAIN_REBOOT] = "rebooting",
+        [DOMAIN_SUSPEND] = "suspended",   [DOMAIN_CRASH] = "crashed",
+        [DOMAIN_WATCHDOG] = "watchdog",   [DOMAIN_SOFT_RESET] = "soft-reset",
+    };
+
+    if (!guest->alive)
+        return "dying";
+    if (guest->shutdown >= 0 && (size_t) guest->shutdown < sizeof(reasons) / sizeof(reasons[0]))
+        return reasons[guest->shutdown];
+    return guest->paused ? "paused" : "running";
+}
+
+int guest_window(const struct guest *guest, const struct attachment *except,
+                 struct window_guest *ret_window, struct gfn_range **ret_taken)
+{
+    struct attachment *attachment;
+    struct gfn_range *taken;
+    size_t count = guest->config.iomem_count;
+
+    TAILQ_FOREACH(attachment, &guest->attachments, guest_link)
+        count++;
+    taken = calloc(count + 1, sizeof(*taken));
+    if (!taken)
+        return -ENOMEM;
+    count = 0;
+    for (size_t i = 0; i < guest->config.iomem_count; i++)
+        taken[count++] = (struct gfn_range){ guest->config.iomem[i].gfn,
+                                             guest->config.iomem[i].frames.count };
+    TAILQ_FOREACH(attachment, &guest->attachments, guest_link)
+        if (attachment != except)
+            taken[count++] = attachment_frames(attachment);
+    *ret_window = (struct window_guest){
+        .maxmem_kib = guest->config.maxmem_kib ? guest->config.maxmem_kib : guest->list_maxmem_kib,
+        .has_vpci = guest->config.has_vpci,
+        .taken = taken,
+        .taken_count = count,
+    };
+    *ret_taken = taken;
+    return 0;
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The guests: every domain but Dom0, and what each holds besides our attachments.
+ *
+ * The list of domains is asked of the hypervisor at each refresh; a domain's own configuration
+ * (its iomem ranges cannot change after its creation) is read once per (domid, UUID).
+ */
+#pragma once
+
+#include "error.h"
+#include "segment.h"
+#include "tree.h"
+#include "uuid.h"
+#include "window.h"
+
+struct guest {
+    struct domain_identity identity;
+    char uuid_text[UUID_TEXT_SIZE];
+    char name[DOMAIN_NAME_MAX];
+    bool alive; /* in the hypervisor's list and not dying; false only until guests_reap() */
+    bool listed; /* the next value of alive, while the list is compared */
+    bool paused;
+    enum domain_shutdown shutdown;
+    uint64_t memory_kib;
+    uint64_t list_maxmem_kib;
+    struct hypervisor_config config; /* config.known false: an unknown holder */
+    struct attachment_list attachments;
+    RB_ENTRY(guest) link; /* in guests.tree */
+};
+
+RB_HEAD(guest_tree, guest);
+
+struct guests {
+    struct guest_tree tree; /* owns the guests; by domid */
+    size_t count;
+    uint64_t holders_version; /* changes whenever some guest's own iomem came, went or was read */
+};
+
+void guests_init(struct guests *guests);
+void guests_clear(struct guests *guests);
+
+/*
+ * Brings the guests into agreement with the hypervisor's list, and reads the configuration of new
+ * ones and of unknown holders. Guests that are gone or dying stay, with alive false, until
+ * guests_reap(). Returns 0, or -errno with nothing changed when the list cannot be had.
+ */
+int guests_refresh(struct guests *guests, struct hypervisor *hypervisor);
+/* Removes the guests that are not alive and have no attachments. */
+void guests_reap(struct guests *guests);
+
+/*
+ * The living guest with that name, domid or UUID, after a refresh. Names are asked of the
+ * hypervisor again where needed, since domains can be renamed. Returns 0, or a refusal in *error:
+ * GUEST_UNKNOWN, GUEST_AMBIGUOUS.
+ */
+int guest_resolve(struct guests *guests, struct hypervisor *hypervisor, const char *text,
+                  struct guest **ret_guest, struct error *error);
+/*
+ * The same after guests_refresh(); also refuses with HYPERVISOR_FAILED when the list cannot be had.
+ */
+int guest_lookup(struct guests *guests, struct hypervisor *hypervisor, const char *text,
+                 struct guest **ret_guest, struct error *error);
+/* Asks for the names of the living guests again: domains can be renamed. */
+void guests_refresh_names(struct guests *guests, struct hypervisor *hypervisor);
+/* The guest with exactly this identity, alive or not; or NULL. */
+struct guest *guest_find(struct guests *guests, const struct domain_identity *identity);
+struct guest *guest_first(struct guests *guests);
+struct guest *guest_next(struct guest *guest);
+
+/* A living guest whose configuration is unknown, or NULL. */
+struct guest *guests_unknown_holder(struct guests *guests);
+
+/* "running", "paused", "shutdown", "crashed" ... for the protocol. */
+const char *guest_state_name(const struct guest *guest);
+
+/*
+ * Fills *ret_window with what window_check() needs; *ret_taken (owned by the caller, free()) is
+ * the array that it points to. The attachment `except` (may be NULL) is left out.
+ * Returns 0 or -ENOMEM.
+ */
+int guest_window(const struct guest *guest, const struct attachment *except,
+                 struct window_guest *ret_window, struct gfn_range **ret_taken);

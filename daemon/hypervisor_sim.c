@@ -1,0 +1,586 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "hypervisor_sim.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "sim_world.h"
+
+#define FAULTS_MAX 64
+#define RAM_BASE (UINT64_C(0x40000000) >> PAGE_SHIFT)
+
+const char *const sim_operations[] = {
+    "list",   "name",   "config", "probe",   "permit",    "revoke",      "map",
+    "unmap",  "publish", "unpublish", "store_write", "store_remove", "any", NULL,
+};
+
+struct fault {
+    const char *operation;
+    uint64_t after;
+    int error_number;
+    bool kill;
+};
+
+struct hypervisor {
+    struct sim_world *world;
+    int change_fd;
+    struct fault faults[FAULTS_MAX];
+    size_t fault_count;
+    struct hypervisor_domain list[SIM_DOMAINS];
+};
+
+int sim_open(const char *path, const struct sim_pool_request *pools, size_t pool_count,
+             struct hypervisor **ret_hypervisor)
+{
+    struct hypervisor *hypervisor = calloc(1, sizeof(*hypervisor));
+    int r;
+
+    if (!hypervisor)
+        return -ENOMEM;
+    r = sim_world_open(path, pools, pool_count, &hypervisor->world);
+    if (r < 0) {
+        free(hypervisor);
+        return r;
+    }
+    hypervisor->change_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (hypervisor->change_fd < 0) {
+        r = -errno;
+        sim_world_close(hypervisor->world);
+        free(hypervisor);
+        return r;
+    }
+    *ret_hypervisor = hypervisor;
+    return 0;
+}
+
+void hypervisor_close(struct hypervisor *hypervisor)
+{
+    if (!hypervisor)
+        return;
+    close(hypervisor->change_fd);
+    sim_world_close(hypervisor->world);
+    free(hypervisor);
+}
+
+const char *hypervisor_version(struct hypervisor *hypervisor)
+{
+    return "4.17-sim";
+}
+
+size_t sim_pool_count(struct hypervisor *hypervisor)
+{
+    return hypervisor->world->pool_count;
+}
+
+const struct sim_pool *sim_pool(struct hypervisor *hypervisor, size_t index)
+{
+    return &hypervisor->world->pools[index];
+}
+
+void *sim_pool_address(struct hypervisor *hypervisor, size_t index)
+{
+    return sim_world_pool(hypervisor->world, index);
+}
+
+/* ---- faults ---- */
+
+static void forget_fault(struct hypervisor *hypervisor, size_t index)
+{
+    hypervisor->faults[index] = hypervisor->faults[--hypervisor->fault_count];
+}
+
+int sim_fail(struct hypervisor *hypervisor, const char *operation, uint64_t after, int error_number,
+             bool kill)
+{
+    const char *const *known = sim_operations;
+
+    while (*known && strcmp(*known, operation) != 0)
+        known++;
+    if (!*known)
+        return -EINVAL;
+    if (error_number == 0 && !kill) {
+        for (size_t i = hypervisor->fault_count; i-- > 0;)
+            if (hypervisor->faults[i].operation == *known)
+                forget_fault(hypervisor, i);
+        return 0;
+    }
+    if (hypervisor->fault_count == FAULTS_MAX)
+        return -ENOSPC;
+    hypervisor->faults[hypervisor->fault_count++] =
+        (struct fault){ *known, after ? after : 1, error_number, kill };
+    return 0;
+}
+
+size_t sim_faults_pending(struct hypervisor *hypervisor)
+{
+    return hypervisor->fault_count;
+}
+
+int sim_fault(void *context, const char *operation)
+{
+    struct hypervisor *hypervisor = context;
+    int r = 0;
+
+    for (size_t i = hypervisor->fault_count; i-- > 0;) {
+        struct fault *fault = &hypervisor->faults[i];
+
+        if (strcmp(fault->operation, "any") != 0 && strcmp(fault->operation, operation) != 0)
+            continue;
+        if (--fault->after > 0)
+            continue;
+        if (fault->kill)
+            raise(SIGKILL);
+        r = -fault->error_number;
+        forget_fault(hypervisor, i);
+    }
+    return r;
+}
+
+/* ---- domains ---- */
+
+static struct sim_slot *find_slot(struct hypervisor *hypervisor, uint32_t domid)
+{
+    for (size_t i = 0; i < hypervisor->world->slot_count; i++)
+        if (hypervisor->world->domains[i].used && hypervisor->world->domains[i].domid == domid)
+            return &hypervisor->world->domains[i];
+    return NULL;
+}
+
+int sim_find(struct hypervisor *hypervisor, const char *name, uint32_t *ret_domid)
+{
+    for (size_t i = 0; i < hypervisor->world->slot_count; i++) {
+        const struct sim_slot *slot = &hypervisor->world->domains[i];
+
+        if (slot->used && strcmp(slot->name, name) == 0) {
+            *ret_domid = slot->domid;
+            return 0;
+        }
+    }
+    return -ESRCH;
+}
+
+static void signal_change(struct hypervisor *hypervisor)
+{
+    uint64_t one = 1;
+
+    /* Full means that a change is announced already. */
+    if (write(hypervisor->change_fd, &one, sizeof(one)) < 0)
+        return;
+}
+
+static bool in_pools(const struct hypervisor *hypervisor, struct mfn_range frames)
+{
+    for (size_t i = 0; i < hypervisor->world->pool_count; i++)
+        if (mfn_range_contains(hypervisor->world->pools[i].frames, frames))
+            return true;
+    return false;
+}
+
+static bool is_ram(const struct sim_slot *slot, uint64_t first, uint64_t count)
+{
+    return frames_overlap(RAM_BASE, slot->maxmem_kib >> (PAGE_SHIFT - 10), first, count);
+}
+
+/* As libxl does at creation: permission, then mapping. */
+static int map_iomem(struct hypervisor *hypervisor, const struct sim_slot *slot)
+{
+    struct sim_world *world = hypervisor->world;
+    int r = 0;
+
+    for (size_t i = 0; i < slot->iomem_count && r == 0; i++) {
+        const struct hypervisor_iomem *iomem = &slot->iomem[i];
+        struct sim_range range = { slot->domid, iomem->frames.first.v, iomem->gfn.v,
+                                   iomem->frames.count };
+
+        r = sim_ranges_add(&world->permissions, range);
+        if (r == 0)
+            r = sim_ranges_add(&world->mappings, range);
+    }
+    return r;
+}
+
+static int check_start(struct hypervisor *hypervisor, const struct sim_domain *domain)
+{
+    uint32_t domid;
+
+    if (sim_find(hypervisor, domain->name, &domid) == 0)
+        return -EEXIST;
+    if (domain->iomem_count > SIM_IOMEM_MAX)
+        return -E2BIG;
+    for (size_t i = 0; i < domain->iomem_count; i++)
+        if (!mfn_range_valid(domain->iomem[i].frames) ||
+            !frames_valid(domain->iomem[i].gfn.v, domain->iomem[i].frames.count) ||
+            !in_pools(hypervisor, domain->iomem[i].frames))
+            return -EINVAL;
+    return 0;
+}
+
+static void fill_slot(struct sim_slot *slot, const struct sim_domain *domain, uint32_t domid)
+{
+    *slot = (struct sim_slot){
+        .config_known = domain->config_known,
+        .has_vpci = domain->has_vpci,
+        .shutdown = DOMAIN_RUNNING,
+        .domid = domid,
+        .memory_kib = domain->memory_kib,
+        .maxmem_kib = domain->maxmem_kib,
+        .iomem_count = domain->iomem_count,
+    };
+    memcpy(slot->uuid, domain->uuid, DOMAIN_UUID_SIZE);
+    snprintf(slot->name, sizeof(slot->name), "%s", domain->name);
+    for (size_t i = 0; i < domain->iomem_count; i++)
+        slot->iomem[i] = domain->iomem[i];
+}
+
+int sim_start(struct hypervisor *hypervisor, const struct sim_domain *domain, uint32_t *ret_domid)
+{
+    struct sim_world *world = hypervisor->world;
+    struct sim_slot *slot = NULL;
+    int r;
+
+    r = check_start(hypervisor, domain);
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < SIM_DOMAINS && !slot; i++)
+        if (!world->domains[i].used)
+            slot = &world->domains[i];
+    if (!slot)
+        return -ENOSPC;
+    /* A slot that is not in use is not looked at. */
+    fill_slot(slot, domain, world->next_domid++);
+    r = map_iomem(hypervisor, slot);
+    if (r < 0)
+        return r;
+    slot->used = true;
+    if (slot == &world->domains[world->slot_count])
+        world->slot_count++;
+    *ret_domid = slot->domid;
+    signal_change(hypervisor);
+    return 0;
+}
+
+int sim_shutdown(struct hypervisor *hypervisor, uint32_t domid, enum domain_shutdown reason)
+{
+    struct sim_slot *slot = find_slot(hypervisor, domid);
+
+    if (!slot)
+        return -ESRCH;
+    slot->shutdown = reason;
+    signal_change(hypervisor);
+    return 0;
+}
+
+int sim_reveal_config(struct hypervisor *hypervisor, uint32_t domid)
+{
+    struct sim_slot *slot = find_slot(hypervisor, domid);
+
+    if (!slot)
+        return -ESRCH;
+    slot->config_known = true;
+    return 0;
+}
+
+static void remove_nodes(struct sim_world *world, uint32_t domid, const char *prefix)
+{
+    size_t length = strlen(prefix);
+
+    for (uint64_t i = world->node_count; i-- > 0;) {
+        struct sim_node *node = &world->nodes[i];
+
+        if (node->domid != domid || strncmp(node->path, prefix, length) != 0)
+            continue;
+        *node = world->nodes[world->node_count - 1];
+        world->node_count--;
+    }
+}
+
+int sim_destroy(struct hypervisor *hypervisor, uint32_t domid)
+{
+    struct sim_slot *slot = find_slot(hypervisor, domid);
+
+    if (!slot)
+        return -ESRCH;
+    /* Whole frames only: no part stays, so this cannot fail. */
+    sim_ranges_remove(&hypervisor->world->mappings, domid, false, 0, FRAME_MAX);
+    sim_ranges_remove(&hypervisor->world->permissions, domid, false, 0, FRAME_MAX);
+    remove_nodes(hypervisor->world, domid, "");
+    slot->used = false;
+    signal_change(hypervisor);
+    return 0;
+}
+
+volatile uint8_t *sim_guest_byte(struct hypervisor *hypervisor, uint32_t domid, uint64_t address)
+{
+    struct sim_world *world = hypervisor->world;
+    uint64_t page = address >> PAGE_SHIFT;
+
+    for (uint64_t i = 0; i < world->mappings.count; i++) {
+        const struct sim_range *range = &world->mappings.items[i];
+        uint64_t host;
+
+        if (range->domid != domid || page < range->guest || page - range->guest >= range->count)
+            continue;
+        host = range->host + (page - range->guest);
+        for (size_t p = 0; p < world->pool_count; p++)
+            if (mfn_range_contains(world->pools[p].frames, (struct mfn_range){ mfn(host), 1 }))
+                return (uint8_t *) sim_world_pool(world, p) +
+                       pages_to_bytes(host - world->pools[p].frames.first.v) +
+                       (address & PAGE_MASK);
+    }
+    return NULL;
+}
+
+void sim_each_node(struct hypervisor *hypervisor, uint32_t domid,
+                   void (*each)(void *context, const char *path, const char *value), void *context)
+{
+    for (uint64_t i = 0; i < hypervisor->world->node_count; i++)
+        if (hypervisor->world->nodes[i].domid == domid)
+            each(context, hypervisor->world->nodes[i].path, hypervisor->world->nodes[i].value);
+}
+
+uint64_t sim_mapped_pages(struct hypervisor *hypervisor, uint32_t domid)
+{
+    return sim_ranges_pages(&hypervisor->world->mappings, domid);
+}
+
+uint64_t sim_permitted_pages(struct hypervisor *hypervisor, uint32_t domid)
+{
+    return sim_ranges_pages(&hypervisor->world->permissions, domid);
+}
+
+/* ---- hypervisor.h ---- */
+
+int hypervisor_change_fd(struct hypervisor *hypervisor)
+{
+    return hypervisor->change_fd;
+}
+
+int hypervisor_drain_changes(struct hypervisor *hypervisor)
+{
+    uint64_t count;
+
+    return read(hypervisor->change_fd, &count, sizeof(count)) < 0 && errno != EAGAIN ? -errno : 0;
+}
+
+static int compare_domids(const void *a, const void *b)
+{
+    const struct hypervisor_domain *left = a, *right = b;
+
+    return left->domid < right->domid ? -1 : left->domid > right->domid;
+}
+
+int hypervisor_list(struct hypervisor *hypervisor, const struct hypervisor_domain **ret_domains,
+                    size_t *ret_count)
+{
+    size_t count = 0;
+    int r = sim_fault(hypervisor, "list");
+
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < hypervisor->world->slot_count; i++) {
+        const struct sim_slot *slot = &hypervisor->world->domains[i];
+        struct hypervisor_domain *domain = &hypervisor->list[count];
+
+        if (!slot->used)
+            continue;
+        *domain = (struct hypervisor_domain){
+            .domid = slot->domid,
+            .paused = slot->paused,
+            .shutdown = slot->shutdown,
+            .memory_kib = slot->memory_kib,
+            .maxmem_kib = slot->maxmem_kib,
+        };
+        memcpy(domain->uuid, slot->uuid, DOMAIN_UUID_SIZE);
+        count++;
+    }
+    qsort(hypervisor->list, count, sizeof(hypervisor->list[0]), compare_domids);
+    *ret_domains = hypervisor->list;
+    *ret_count = count;
+    return 0;
+}
+
+int hypervisor_domain_name(struct hypervisor *hypervisor, uint32_t domid,
+                           char ret_name[static DOMAIN_NAME_MAX])
+{
+    const struct sim_slot *slot = find_slot(hypervisor, domid);
+    int r = sim_fault(hypervisor, "name");
+
+    if (r < 0)
+        return r;
+    if (!slot)
+        return -ESRCH;
+    snprintf(ret_name, DOMAIN_NAME_MAX, "%s", slot->name);
+    return 0;
+}
+
+int hypervisor_domain_config(struct hypervisor *hypervisor, uint32_t domid,
+                             struct hypervisor_config *ret_config)
+{
+    const struct sim_slot *slot = find_slot(hypervisor, domid);
+    struct hypervisor_config config = { 0 };
+    int r = sim_fault(hypervisor, "config");
+
+    if (r < 0)
+        return r;
+    if (!slot)
+        return -ESRCH;
+    if (slot->config_known) {
+        config = (struct hypervisor_config){
+            .known = true,
+            .maxmem_kib = slot->maxmem_kib,
+            .has_vpci = slot->has_vpci,
+            .iomem = calloc(slot->iomem_count + 1, sizeof(*config.iomem)),
+            .iomem_count = slot->iomem_count,
+        };
+        if (!config.iomem)
+            return -ENOMEM;
+        for (size_t i = 0; i < slot->iomem_count; i++)
+            config.iomem[i] = slot->iomem[i];
+    }
+    *ret_config = config;
+    return 0;
+}
+
+void hypervisor_config_clear(struct hypervisor_config *config)
+{
+    free(config->iomem);
+    *config = (struct hypervisor_config){ 0 };
+}
+
+int hypervisor_probe_ram(struct hypervisor *hypervisor, uint32_t domid, struct gfn_range frames,
+                         bool *ret_ram)
+{
+    const struct sim_slot *slot = find_slot(hypervisor, domid);
+    int r = sim_fault(hypervisor, "probe");
+
+    if (r < 0)
+        return r;
+    if (!slot)
+        return -ESRCH;
+    *ret_ram = is_ram(slot, frames.first.v, frames.count);
+    return 0;
+}
+
+int hypervisor_permit(struct hypervisor *hypervisor, uint32_t domid, struct mfn_range frames)
+{
+    struct sim_ranges *permissions = &hypervisor->world->permissions;
+    int r = sim_fault(hypervisor, "permit");
+
+    if (r < 0)
+        return r;
+    if (!find_slot(hypervisor, domid))
+        return -ESRCH;
+    if (frames.count == 0)
+        return -EINVAL;
+    if (!in_pools(hypervisor, frames))
+        return -EPERM;
+    if (sim_ranges_cover(permissions, domid, frames.first.v, frames.count))
+        return 0;
+    return sim_ranges_add(permissions, (struct sim_range){ domid, frames.first.v, frames.first.v,
+                                                           frames.count });
+}
+
+int hypervisor_revoke(struct hypervisor *hypervisor, uint32_t domid, struct mfn_range frames)
+{
+    int r = sim_fault(hypervisor, "revoke");
+
+    if (r < 0)
+        return r;
+    if (!find_slot(hypervisor, domid))
+        return -ESRCH;
+    return sim_ranges_remove(&hypervisor->world->permissions, domid, false, frames.first.v,
+                             frames.count);
+}
+
+static int check_mapping(struct hypervisor *hypervisor, uint32_t domid, struct mfn_range frames)
+{
+    if (!find_slot(hypervisor, domid))
+        return -ESRCH;
+    if (frames.count > HYPERVISOR_RUN_MAX)
+        return -E2BIG;
+    return sim_ranges_cover(&hypervisor->world->permissions, domid, frames.first.v, frames.count)
+               ? 0
+               : -EPERM;
+}
+
+int hypervisor_map(struct hypervisor *hypervisor, uint32_t domid, gfn_t first,
+                   struct mfn_range frames)
+{
+    struct sim_ranges *mappings = &hypervisor->world->mappings;
+    int r = sim_fault(hypervisor, "map");
+
+    if (r == 0)
+        r = check_mapping(hypervisor, domid, frames);
+    /* Whatever stands there is replaced, as on Arm. */
+    if (r == 0)
+        r = sim_ranges_remove(mappings, domid, true, first.v, frames.count);
+    if (r == 0)
+        r = sim_ranges_add(mappings, (struct sim_range){ domid, frames.first.v, first.v,
+                                                         frames.count });
+    return r;
+}
+
+int hypervisor_unmap(struct hypervisor *hypervisor, uint32_t domid, gfn_t first,
+                     struct mfn_range frames)
+{
+    int r = sim_fault(hypervisor, "unmap");
+
+    if (r == 0)
+        r = check_mapping(hypervisor, domid, frames);
+    if (r == 0 && is_ram(find_slot(hypervisor, domid), first.v, frames.count))
+        r = -EILSEQ;
+    if (r == 0)
+        r = sim_ranges_remove(&hypervisor->world->mappings, domid, true, first.v, frames.count);
+    return r;
+}
+
+static int write_node(struct sim_world *world, const struct sim_node *node)
+{
+    for (uint64_t i = 0; i < world->node_count; i++)
+        if (world->nodes[i].domid == node->domid &&
+            strcmp(world->nodes[i].path, node->path) == 0) {
+            world->nodes[i] = *node;
+            return 0;
+        }
+    if (world->node_count == SIM_NODES)
+        return -ENOSPC;
+    world->nodes[world->node_count] = *node;
+    world->node_count++;
+    return 0;
+}
+
+int hypervisor_publish(struct hypervisor *hypervisor, uint32_t domid, const char *segment,
+                       const struct hypervisor_node *nodes, size_t count)
+{
+    int r = sim_fault(hypervisor, "publish");
+
+    if (r == 0 && !find_slot(hypervisor, domid))
+        r = -ESRCH;
+    for (size_t i = 0; i < count && r == 0; i++) {
+        struct sim_node node = { .domid = domid };
+
+        snprintf(node.path, sizeof(node.path), "%s/%s", segment, nodes[i].key);
+        snprintf(node.value, sizeof(node.value), "%s", nodes[i].value);
+        r = write_node(hypervisor->world, &node);
+    }
+    return r;
+}
+
+int hypervisor_unpublish(struct hypervisor *hypervisor, uint32_t domid, const char *segment)
+{
+    char prefix[128];
+    int r = sim_fault(hypervisor, "unpublish");
+
+    if (r < 0)
+        return r;
+    if (!find_slot(hypervisor, domid))
+        return -ESRCH;
+    snprintf(prefix, sizeof(prefix), "%s/", segment);
+    remove_nodes(hypervisor->world, domid, prefix);
+    return 0;
+}

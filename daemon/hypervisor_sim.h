@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The simulated hypervisor: domains, permissions, mappings, guests' xenstore nodes and the pools'
+ * bytes, in one piece of shared memory that can be a file ("world") and then outlives the daemon
+ * exactly as Xen does.
+ *
+ * What it claims about Xen has been seen on Xen: tests/contract runs on both. Fault injection makes
+ * the n-th call of an operation fail, or kill the process. One thread.
+ */
+#pragma once
+
+#include "hypervisor.h"
+
+/* The end of the highest simulated pool: the classic page is 0x7ffff000. */
+#define SIM_POOLS_END UINT64_C(0x80000000)
+
+struct sim_pool {
+    char name[64];
+    struct mfn_range frames;
+    uint64_t offset; /* of its bytes in the world */
+};
+
+struct sim_pool_request {
+    const char *name;
+    uint64_t size; /* bytes, whole pages */
+};
+
+/*
+ * Opens the world in `path` (NULL: one that ends with the process). A new world gets the pools
+ * asked for, the first one ending at SIM_POOLS_END, each next one below; an existing one keeps its
+ * own, and those asked for (if any) must be the same: else -EEXIST. -EILSEQ: not a world.
+ */
+int sim_open(const char *path, const struct sim_pool_request *pools, size_t pool_count,
+             struct hypervisor **ret_hypervisor);
+
+size_t sim_pool_count(struct hypervisor *hypervisor);
+const struct sim_pool *sim_pool(struct hypervisor *hypervisor, size_t index);
+/* The pool's bytes in this process. */
+void *sim_pool_address(struct hypervisor *hypervisor, size_t index);
+
+/* What a toolstack does: domains appear, shut down and go. All return 0 or -errno. */
+struct sim_domain {
+    const char *name;
+    uint8_t uuid[DOMAIN_UUID_SIZE];
+    uint64_t memory_kib;
+    uint64_t maxmem_kib;
+    bool config_known; /* false: as while the domain is being built */
+    bool has_vpci;
+    const struct hypervisor_iomem *iomem;
+    size_t iomem_count;
+};
+#define SIM_IOMEM_MAX 8
+
+/* -EEXIST: a domain has that name; -EINVAL: iomem outside the pools or over RAM; -ENOSPC. */
+int sim_start(struct hypervisor *hypervisor, const struct sim_domain *domain, uint32_t *ret_domid);
+int sim_shutdown(struct hypervisor *hypervisor, uint32_t domid, enum domain_shutdown reason);
+int sim_destroy(struct hypervisor *hypervisor, uint32_t domid);
+/* The configuration of a domain started without one appears. */
+int sim_reveal_config(struct hypervisor *hypervisor, uint32_t domid);
+/* The domain of that name: -ESRCH if there is none. */
+int sim_find(struct hypervisor *hypervisor, const char *name, uint32_t *ret_domid);
+
+/*
+ * The guest's own view of memory: the pool's byte at a guest address. NULL where nothing is mapped
+ * (a real guest's process is killed there), and for RAM, which is not simulated.
+ */
+volatile uint8_t *sim_guest_byte(struct hypervisor *hypervisor, uint32_t domid, uint64_t address);
+
+/* The guest's nodes below xenshm/: calls `each` with "<segment>/<key>" and the value. */
+void sim_each_node(struct hypervisor *hypervisor, uint32_t domid,
+                   void (*each)(void *context, const char *path, const char *value), void *context);
+/* Pages mapped into a domain and pages that it may map, for comparisons. */
+uint64_t sim_mapped_pages(struct hypervisor *hypervisor, uint32_t domid);
+uint64_t sim_permitted_pages(struct hypervisor *hypervisor, uint32_t domid);
+
+/* The names of the operations that can fail; NULL-terminated. "any" stands for each of them. */
+extern const char *const sim_operations[];
+/*
+ * The `after`-th call of that operation from now on (0 and 1: the next) returns -error_number, or
+ * with `kill` is the process's last. error_number 0 without `kill`: forget what was planned for
+ * this operation. -EINVAL: no such operation; -ENOSPC: too many plans.
+ */
+int sim_fail(struct hypervisor *hypervisor, const char *operation, uint64_t after, int error_number,
+             bool kill);
+/* How many faults are still to come. */
+size_t sim_faults_pending(struct hypervisor *hypervisor);
+/* For store_set_fault(); the context is the hypervisor. */
+int sim_fault(void *hypervisor, const char *operation);

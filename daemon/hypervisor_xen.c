@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * libxl for the list of domains, libxenctrl for permissions and mappings, libxenforeignmemory for
+ * the look at what stands at an address. Everything here is a short, synchronous call.
+ */
+#include "hypervisor_xen.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "hypervisor_xen_private.h"
+
+/* What errno says after a call of libxenctrl or libxenstore that failed; never 0. */
+static int failure(void)
+{
+    return errno > 0 ? -errno : -EIO;
+}
+
+static int open_handles(struct hypervisor *hypervisor)
+{
+    /* Refused calls are judged here; the libraries' own lines would only frighten. */
+    hypervisor->logger = (xentoollog_logger *) xtl_createlogger_stdiostream(stderr, XTL_CRITICAL, 0);
+    if (!hypervisor->logger)
+        return -ENOMEM;
+    if (libxl_ctx_alloc(&hypervisor->xl, LIBXL_VERSION, 0, hypervisor->logger) != 0)
+        return failure();
+    hypervisor->xc = xc_interface_open(hypervisor->logger, NULL, 0);
+    if (!hypervisor->xc)
+        return failure();
+    hypervisor->memory = xenforeignmemory_open(hypervisor->logger, 0);
+    if (!hypervisor->memory)
+        return failure();
+    hypervisor->xs = xs_open(0);
+    if (!hypervisor->xs || !xs_watch(hypervisor->xs, "@introduceDomain", "new") ||
+        !xs_watch(hypervisor->xs, "@releaseDomain", "gone"))
+        return failure();
+    return 0;
+}
+
+static int read_version(struct hypervisor *hypervisor)
+{
+    const libxl_version_info *info = libxl_get_version_info(hypervisor->xl);
+
+    if (!info)
+        return -EIO;
+    snprintf(hypervisor->version, sizeof(hypervisor->version), "%d.%d%s", info->xen_version_major,
+             info->xen_version_minor, info->xen_version_extra ? info->xen_version_extra : "");
+    return 0;
+}
+
+int hypervisor_xen_open(struct hypervisor **ret_hypervisor)
+{
+    struct hypervisor *hypervisor = calloc(1, sizeof(*hypervisor));
+    int r;
+
+    if (!hypervisor)
+        return -ENOMEM;
+    errno = 0;
+    r = open_handles(hypervisor);
+    if (r == 0)
+        r = read_version(hypervisor);
+    if (r < 0) {
+        hypervisor_close(hypervisor);
+        return r;
+    }
+    *ret_hypervisor = hypervisor;
+    return 0;
+}
+
+void hypervisor_close(struct hypervisor *hypervisor)
+{
+    if (!hypervisor)
+        return;
+    if (hypervisor->xs)
+        xs_close(hypervisor->xs);
+    if (hypervisor->memory)
+        xenforeignmemory_close(hypervisor->memory);
+    if (hypervisor->xc)
+        xc_interface_close(hypervisor->xc);
+    if (hypervisor->xl)
+        libxl_ctx_free(hypervisor->xl);
+    if (hypervisor->logger)
+        xtl_logger_destroy(hypervisor->logger);
+    free(hypervisor->list);
+    free(hypervisor);
+}
+
+const char *hypervisor_version(struct hypervisor *hypervisor)
+{
+    return hypervisor->version;
+}
+
+static int reserve_list(struct hypervisor *hypervisor, size_t count)
+{
+    struct hypervisor_domain *list;
+
+    if (count <= hypervisor->list_room)
+        return 0;
+    list = reallocarray(hypervisor->list, count, sizeof(*list));
+    if (!list)
+        return -ENOMEM;
+    hypervisor->list = list;
+    hypervisor->list_room = count;
+    return 0;
+}
+
+static void copy_domain(const libxl_dominfo *info, struct hypervisor_domain *domain)
+{
+    *domain = (struct hypervisor_domain){
+        .domid = info->domid,
+        .paused = info->paused,
+        .dying = info->dying,
+        /* libxl's reasons are Xen's (SHUTDOWN_*). */
+        .shutdown = info->shutdown ? (enum domain_shutdown) info->shutdown_reason : DOMAIN_RUNNING,
+        .memory_kib = info->current_memkb,
+        .maxmem_kib = info->max_memkb,
+    };
+    if (info->shutdown && domain->shutdown < 0)
+        domain->shutdown = DOMAIN_CRASH;
+    memcpy(domain->uuid, libxl_uuid_bytearray_const(&info->uuid), DOMAIN_UUID_SIZE);
+}
+
+int hypervisor_list(struct hypervisor *hypervisor, const struct hypervisor_domain **ret_domains,
+                    size_t *ret_count)
+{
+    int found = 0, r;
+    size_t count = 0;
+    libxl_dominfo *info = libxl_list_domain(hypervisor->xl, &found);
+
+    if (!info)
+        return -EIO;
+    r = reserve_list(hypervisor, (size_t) found);
+    for (int i = 0; i < found && r == 0; i++)
+        if (info[i].domid != 0)
+            copy_domain(&info[i], &hypervisor->list[count++]);
+    libxl_dominfo_list_free(info, found);
+    if (r < 0)
+        return r;
+    *ret_domains = hypervisor->list;
+    *ret_count = count;
+    return 0;
+}
+
+int hypervisor_probe_ram(struct hypervisor *hypervisor, uint32_t domid, struct gfn_range frames,
+                         bool *ret_ram)
+{
+    xen_pfn_t pages[HYPERVISOR_RUN_MAX] = { 0 };
+    int errors[HYPERVISOR_RUN_MAX] = { 0 };
+    bool ram = false;
+    void *address;
+    int r = 0;
+
+    for (uint64_t i = 0; i < frames.count; i++)
+        pages[i] = frames.first.v + i;
+    errno = 0;
+    /* Only RAM can be mapped: what this refuses with EINVAL is a hole or a device mapping. */
+    address = xenforeignmemory_map(hypervisor->memory, domid, PROT_READ, frames.count, pages,
+                                   errors);
+    if (!address)
+        return failure();
+    for (uint64_t i = 0; i < frames.count; i++) {
+        if (errors[i] == 0)
+            ram = true;
+        else if (errors[i] != -EINVAL)
+            r = errors[i];
+    }
+    xenforeignmemory_unmap(hypervisor->memory, address, frames.count);
+    if (r < 0 && !ram)
+        return r;
+    *ret_ram = ram;
+    return 0;
+}
+
+static int set_permission(struct hypervisor *hypervisor, uint32_t domid, struct mfn_range frames,
+                          bool allow)
+{
+    errno = 0;
+    return xc_domain_iomem_permission(hypervisor->xc, domid, frames.first.v, frames.count, allow)
+               ? failure()
+               : 0;
+}
+
+int hypervisor_permit(struct hypervisor *hypervisor, uint32_t domid, struct mfn_range frames)
+{
+    return set_permission(hypervisor, domid, frames, true);
+}
+
+int hypervisor_revoke(struct hypervisor *hypervisor, uint32_t domid, struct mfn_range frames)
+{
+    return set_permission(hypervisor, domid, frames, false);
+}
+
+static int change_mapping(struct hypervisor *hypervisor, uint32_t domid, gfn_t first,
+                          struct mfn_range frames, uint32_t add)
+{
+    /* Larger requests are halved by libxenctrl until they fit, but fail as a whole. */
+    if (frames.count > HYPERVISOR_RUN_MAX)
+        return -E2BIG;
+    errno = 0;
+    return xc_domain_memory_mapping(hypervisor->xc, domid, first.v, frames.first.v, frames.count,
+                                    add)
+               ? failure()
+               : 0;
+}
+
+int hypervisor_map(struct hypervisor *hypervisor, uint32_t domid, gfn_t first,
+                   struct mfn_range frames)
+{
+    return change_mapping(hypervisor, domid, first, frames, DPCI_ADD_MAPPING);
+}
+
+int hypervisor_unmap(struct hypervisor *hypervisor, uint32_t domid, gfn_t first,
+                     struct mfn_range frames)
+{
+    return change_mapping(hypervisor, domid, first, frames, DPCI_REMOVE_MAPPING);
+}

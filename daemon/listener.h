@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The control socket: accepts clients, up to a limit, and identifies them. One thread.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "access.h"
+#include "connection.h"
+
+struct event;
+
+struct listener {
+    struct connections *connections;
+    struct access_policy policy;
+    uint64_t limit; /* connections at most */
+    char *path;     /* owned; of the socket */
+    int fd;
+    struct event *event;
+    struct event *retry;
+};
+
+/*
+ * Binds `path` and listens. A stale socket there is replaced; one on which another daemon answers
+ * is not (-EADDRINUSE). Anyone may connect: what one may do is decided for each request.
+ * Returns 0 or -errno.
+ */
+int listener_open(struct listener *listener, struct connections *connections,
+                  struct event_base *base, const char *path, const struct access_policy *policy,
+                  uint64_t limit);
+/* Stops listening and removes the socket. */
+void listener_close(struct listener *listener);
+/* For connections.on_closed. */
+void listener_resume(struct listener *listener);

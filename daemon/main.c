@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* xenshmd: pools from UIO devices, guests from Xen. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "daemon.h"
+#include "hypervisor_xen.h"
+#include "log.h"
+#include "options.h"
+#include "uio.h"
+
+/* Opens every usable map; says of the others why they are not. Returns how many. */
+static size_t open_pools(const struct uio_maps *maps, struct daemon_pool *pools)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < maps->count; i++) {
+        const struct uio_map *map = &maps->items[i];
+        struct daemon_pool *pool = &pools[count];
+        int fd, r;
+
+        if (map->refusal[0]) {
+            log_warning("%s (%s) is not a pool: %s", map->device, map->name, map->refusal);
+            continue;
+        }
+        r = uio_open("", map, &fd, &pool->address);
+        if (r < 0) {
+            log_error("%s (%s): %s", map->device, map->name, strerror(-r));
+            continue;
+        }
+        /* Descriptor and mapping stay for the life of the process. */
+        pool->name = map->name;
+        pool->device = map->device;
+        pool->frames = map->frames;
+        count++;
+    }
+    return count;
+}
+
+static int run(const struct config *config)
+{
+    const struct uio_match match = {
+        .names = (const char *const *) config->pool_names,
+        .compatibles = (const char *const *) config->pool_compatibles,
+    };
+    struct uio_maps maps = { 0 };
+    _cleanup_(cleanup_free) struct daemon_pool *pools = NULL;
+    struct daemon_setup setup = { .config = config };
+    int r;
+
+    r = hypervisor_xen_open(&setup.hypervisor);
+    if (r < 0) {
+        log_error("Xen cannot be reached: %s; is this Dom0, as root, with xenstored running?",
+                  strerror(-r));
+        return r;
+    }
+    r = uio_discover("", &match, &maps);
+    if (r < 0)
+        log_error("/sys/class/uio: %s; is the uio module loaded?", strerror(-r));
+    pools = calloc(maps.count + 1, sizeof(*pools));
+    if (pools) {
+        setup.pool_count = open_pools(&maps, pools);
+        setup.pools = pools;
+        r = daemon_run(&setup);
+    }
+    uio_maps_clear(&maps);
+    hypervisor_close(setup.hypervisor);
+    return r;
+}
+
+int main(int argc, char **argv)
+{
+    const struct options_extra extra = { .help = "" };
+    struct config config;
+    int r;
+
+    if (config_init(&config) < 0)
+        return EXIT_FAILURE;
+    r = options_read(argc, argv, &extra, &config);
+    if (r < 0) {
+        log_set_level(config.log_level);
+        r = run(&config) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+    }
+    config_clear(&config);
+    return r;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "message.h"
+#include "methods.h"
+#include "operation_detach.h"
+
+struct args {
+    char guest[PARAMS_GUEST_MAX];
+    const char *segment;
+    bool all;
+};
+
+const struct params_field method_guest_detach_fields[] = {
+    PARAMS_FIELD(PARAMS_GUEST, struct args, guest, true, "name, domid or UUID"),
+    PARAMS_FIELD(PARAMS_NAME, struct args, segment, false,
+                 "the segment; may be absent when the guest has only one"),
+    PARAMS_FIELD(PARAMS_BOOL, struct args, all, false, "every segment of the guest"),
+    PARAMS_END,
+};
+
+METHOD_ARGS_FIT(struct args);
+
+void method_guest_detach(struct request *request, const void *decoded)
+{
+    const struct args *args = decoded;
+    struct error error = { 0 };
+    struct guest *guest;
+
+    if (args->segment && args->all)
+        error_set(&error, MESSAGE_INVALID_PARAMS,
+                  "Invalid params: give either 'segment' or 'all'");
+    else if (guest_lookup(&request->state->guests, request->state->hypervisor, args->guest, &guest,
+                          &error) == 0) {
+        struct detach_request detach = {
+            .guest = guest->identity,
+            .segment = args->segment,
+            .all = args->all,
+        };
+
+        if (operation_detach(request->state, &detach, request_done, request, &error) == 0)
+            return;
+    }
+    request_refuse(request, &error);
+}

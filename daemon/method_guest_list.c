@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <string.h>
+
+#include "describe.h"
+#include "holders.h"
+#include "methods.h"
+
+const struct params_field method_guest_list_fields[] = { PARAMS_END };
+
+void method_guest_list(struct request *request, const void *args)
+{
+    struct error error = { 0 };
+    json_t *guests = json_array();
+    struct guest *guest;
+    int r;
+
+    r = holders_refresh(request->state);
+    if (r < 0)
+        error_set(&error, XENSHM_HYPERVISOR_FAILED, "listing the domains failed: %s",
+                  strerror(-r));
+    guests_refresh_names(&request->state->guests, request->state->hypervisor);
+    for (guest = guest_first(&request->state->guests); guest; guest = guest_next(guest))
+        if (guest->alive)
+            json_array_append_new(guests, describe_guest(guest, request->state));
+    request_finish(request, json_pack("{s:o}", "guests", guests), &error);
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "describe.h"
+#include "methods.h"
+
+const struct params_field method_segment_list_fields[] = { PARAMS_END };
+
+void method_segment_list(struct request *request, const void *args)
+{
+    json_t *segments = json_array();
+    struct segment *segment = segment_first(&request->state->segments);
+
+    for (; segment; segment = segment_next(segment))
+        json_array_append_new(segments, describe_segment(segment, NULL));
+    request_reply(request, json_pack("{s:o}", "segments", segments));
+}

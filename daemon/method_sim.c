@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "method_sim.h"
+
+#include "hypervisor_sim.h"
+
+#define ROW(name, function, text, result)                                                          \
+    { name, ACCESS_ADMIN, method_##function##_fields, method_##function, text, result }
+
+const struct method sim_methods[] = {
+    ROW("sim.guest.start", sim_guest_start, "Starts a simulated guest, as xl create would.",
+        "{name, domid, uuid}"),
+    ROW("sim.guest.shutdown", sim_guest_shutdown,
+        "Shuts a simulated guest down from inside; the domain stays until it is destroyed.", "{}"),
+    ROW("sim.guest.destroy", sim_guest_destroy, "Destroys a simulated guest, as xl destroy would.",
+        "{}"),
+    ROW("sim.guest.configure", sim_guest_configure,
+        "Lets the configuration of a guest started with config false appear.", "{}"),
+    ROW("sim.guest.xenstore", sim_guest_xenstore, "Shows the guest's nodes below xenshm/.",
+        "{nodes: {path: value}}"),
+    ROW("sim.guest.read", sim_guest_read, "Reads memory as the guest sees it.", "{data}"),
+    ROW("sim.guest.write", sim_guest_write, "Writes memory as the guest would.", "{}"),
+    ROW("sim.host.read", sim_host_read, "Reads pool memory as Dom0 does through UIO.", "{data}"),
+    ROW("sim.host.write", sim_host_write, "Writes pool memory as Dom0 does through UIO.", "{}"),
+    ROW("sim.fail", sim_fail, "Makes the n-th call of an operation from now on fail.",
+        "{pending}"),
+    ROW("sim.status", sim_status, "What the simulated hypervisor has mapped and permitted.",
+        "{domains: [{domid, mapped_pages, permitted_pages}], faults_pending}"),
+    { NULL },
+};
+
+int sim_method_find(struct request *request, const char *name, uint32_t *ret_domid,
+                    struct error *error)
+{
+    if (sim_find(request->state->hypervisor, name, ret_domid) == 0)
+        return 0;
+    return error_set(error, XENSHM_GUEST_UNKNOWN, "no simulated guest is called '%s'", name);
+}

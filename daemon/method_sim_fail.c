@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Planned faults, and what there is to compare after them. */
+#include <errno.h>
+#include <string.h>
+
+#include "message.h"
+#include "method_sim.h"
+#include "hypervisor_sim.h"
+
+struct fail_args {
+    const char *operation;
+    uint64_t after;
+    json_t *errno_;
+    bool kill;
+};
+
+const struct params_field method_sim_fail_fields[] = {
+    PARAMS_FIELD(PARAMS_STRING, struct fail_args, operation, true,
+                 "list, name, config, probe, permit, revoke, map, unmap, publish, unpublish, "
+                 "store_write, store_remove or any"),
+    PARAMS_FIELD(PARAMS_INTEGER, struct fail_args, after, false,
+                 "the n-th such call from now on; default 1, the next"),
+    { "errno", PARAMS_JSON, offsetof(struct fail_args, errno_), false,
+      "number or name; 0 takes planned faults of the operation back; default EIO" },
+    PARAMS_FIELD(PARAMS_BOOL, struct fail_args, kill, false,
+                 "kill the daemon at that call instead"),
+    PARAMS_END,
+};
+
+const struct params_field method_sim_status_fields[] = { PARAMS_END };
+
+METHOD_ARGS_FIT(struct fail_args);
+
+#define ERRNO_MAX 4095
+
+/* 13 or "EACCES". Returns the number, or -1. */
+static int parse_errno(const json_t *value)
+{
+    if (!value)
+        return EIO;
+    if (json_is_integer(value) && json_integer_value(value) >= 0 &&
+        json_integer_value(value) <= ERRNO_MAX)
+        return (int) json_integer_value(value);
+    for (int number = 1; json_is_string(value) && number < 256; number++) {
+        const char *name = strerrorname_np(number);
+
+        if (name && strcmp(name, json_string_value(value)) == 0)
+            return number;
+    }
+    return -1;
+}
+
+void method_sim_fail(struct request *request, const void *decoded)
+{
+    const struct fail_args *args = decoded;
+    struct hypervisor *hypervisor = request->state->hypervisor;
+    struct error error = { 0 };
+    int number = parse_errno(args->errno_), r;
+
+    if (number < 0) {
+        error_set(&error, MESSAGE_INVALID_PARAMS,
+                  "Invalid params: 'errno' must be a number or a name such as \"EIO\"");
+    } else {
+        r = sim_fail(hypervisor, args->operation, args->after, number, args->kill);
+        if (r == -EINVAL)
+            error_set(&error, MESSAGE_INVALID_PARAMS,
+                      "Invalid params: no operation is called '%s'", args->operation);
+        else if (r < 0)
+            error_set(&error, XENSHM_TOO_MANY, "too many faults are planned");
+    }
+    request_finish(request,
+                   json_pack("{s:I}", "pending", (json_int_t) sim_faults_pending(hypervisor)),
+                   &error);
+}
+
+void method_sim_status(struct request *request, const void *args)
+{
+    struct hypervisor *hypervisor = request->state->hypervisor;
+    const struct hypervisor_domain *list;
+    json_t *domains = json_array();
+    size_t count;
+
+    if (hypervisor_list(hypervisor, &list, &count) < 0)
+        count = 0;
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(
+            domains,
+            json_pack("{s:I, s:I, s:I}", "domid", (json_int_t) list[i].domid, "mapped_pages",
+                      (json_int_t) sim_mapped_pages(hypervisor, list[i].domid), "permitted_pages",
+                      (json_int_t) sim_permitted_pages(hypervisor, list[i].domid)));
+    request_reply(request, json_pack("{s:o, s:I}", "domains", domains, "faults_pending",
+                                     (json_int_t) sim_faults_pending(hypervisor)));
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The table: name, right, parameters, handler, and what rpc.discover says. No row, no call. */
+#include "methods.h"
+
+#define ROW(name, level, function, text, result)                                                   \
+    { name, level, method_##function##_fields, method_##function, text, result }
+
+const struct method methods[] = {
+    ROW("rpc.discover", ACCESS_READ, rpc_discover, "Describes every method.", "OpenRPC document"),
+    ROW("daemon.status", ACCESS_READ, daemon_status, "Version, uptime, counts and limits.",
+        "{version, uptime, xen_version, counts, limits}"),
+    ROW("pool.list", ACCESS_READ, pool_list, "Lists the pools.",
+        "{pools: [{name, device, host_address, size, free, largest_free, guest_address}]}"),
+    ROW("pool.map", ACCESS_READ, pool_map, "Tells the state of every page of one pool or all.",
+        "{runs: [{pool, host_address, size, state, [segment], [guest]}]}"),
+    ROW("segment.list", ACCESS_READ, segment_list, "Lists the segments with their attachments.",
+        "{segments: [segment]}"),
+    ROW("segment.show", ACCESS_READ, segment_show, "Shows one segment.", "segment"),
+    ROW("guest.list", ACCESS_READ, guest_list, "Lists the guests and what each holds.",
+        "{guests: [{name, domid, uuid, state, memory, attachments, foreign, config_known}]}"),
+    ROW("guest.attach", ACCESS_OPERATE, guest_attach,
+        "Attaches a new segment, or shares an existing one, with a running guest.", "attachment"),
+    ROW("guest.detach", ACCESS_OPERATE, guest_detach,
+        "Detaches the only, the named or every segment from a guest.", "{detached: [attachment]}"),
+    { NULL },
+};

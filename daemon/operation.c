@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "operation.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <event2/event.h>
+
+#include "cleanup.h"
+#include "state.h"
+
+static void turn(evutil_socket_t fd, short what, void *context);
+
+int operations_init(struct operations *operations, struct event_base *base, struct state *state)
+{
+    TAILQ_INIT(&operations->list);
+    operations->count = 0;
+    operations->turn = event_new(base, -1, 0, turn, state);
+    return operations->turn ? 0 : -ENOMEM;
+}
+
+static void operation_free(struct operations *operations, struct operation *operation)
+{
+    TAILQ_REMOVE(&operations->list, operation, link);
+    operations->count--;
+    json_decref(operation->result);
+    operation->free(operation);
+}
+
+static void finish(struct operations *operations, struct operation *operation)
+{
+    if (operation->done)
+        operation->done(operation->done_context, steal_pointer(&operation->result),
+                        &operation->error);
+    operation_free(operations, operation);
+}
+
+void operations_clear(struct operations *operations)
+{
+    struct operation *operation;
+
+    while ((operation = TAILQ_FIRST(&operations->list))) {
+        json_decref(steal_pointer(&operation->result));
+        error_set(&operation->error, XENSHM_BUSY, "the daemon is stopping");
+        finish(operations, operation);
+    }
+    if (operations->turn)
+        event_free(operations->turn);
+    operations->turn = NULL;
+}
+
+/* Does the operation touch the segment of that name? */
+static bool touches(struct operation *operation, const char *name)
+{
+    struct segment *segment;
+    struct attachment *attachment;
+
+    if (!operation->all_segments)
+        return strcmp(operation->segment, name) == 0;
+    segment = segment_find(&operation->state->segments, name);
+    if (!segment)
+        return false;
+    TAILQ_FOREACH(attachment, &segment->attachments, segment_link)
+        if (domain_identity_equal(&attachment->identity, &operation->identity))
+            return true;
+    return false;
+}
+
+/* Does `a` touch a segment that `b` touches? */
+static bool share_segment(struct operation *a, struct operation *b)
+{
+    struct guest *guest;
+    struct attachment *attachment;
+
+    if (!a->all_segments)
+        return a->segment[0] && touches(b, a->segment);
+    guest = guest_find(&a->state->guests, &a->identity);
+    if (!guest)
+        return false;
+    TAILQ_FOREACH(attachment, &guest->attachments, guest_link)
+        if (touches(b, attachment->segment->name))
+            return true;
+    return false;
+}
+
+static bool must_wait(struct operation *operation)
+{
+    struct operation *earlier = operation;
+
+    while ((earlier = TAILQ_PREV(earlier, operation_list, link)))
+        if (domain_identity_equal(&earlier->identity, &operation->identity) ||
+            share_segment(operation, earlier) || share_segment(earlier, operation))
+            return true;
+    return false;
+}
+
+/* One slice for one operation. */
+static void run(struct operations *operations, struct operation *operation)
+{
+    operation->running = true;
+    operation->last_turn = ++operations->turns;
+    operation->wake_at = 0;
+    switch (operation->step(operation)) {
+    case OPERATION_DONE:
+        finish(operations, operation);
+        break;
+    case OPERATION_AGAIN:
+        break;
+    case OPERATION_SLEEP:
+        operation->wake_at = state_now() + OPERATION_SLEEP_TIME;
+        break;
+    }
+}
+
+static bool ready(struct operation *operation)
+{
+    if (operation->running)
+        return operation->wake_at == 0 || state_now() >= operation->wake_at;
+    return !must_wait(operation);
+}
+
+/* The ready operation whose last slice is longest ago, or NULL. */
+static struct operation *next_ready(struct operations *operations)
+{
+    struct operation *operation, *next = NULL;
+
+    TAILQ_FOREACH(operation, &operations->list, link)
+        if ((!next || operation->last_turn < next->last_turn) && ready(operation))
+            next = operation;
+    return next;
+}
+
+static void arm(struct operations *operations, unsigned milliseconds)
+{
+    struct timeval delay = { .tv_usec = milliseconds * 1000 };
+
+    if (operations->count > 0)
+        event_add(operations->turn, &delay);
+}
+
+static void turn(evutil_socket_t fd, short what, void *context)
+{
+    struct state *state = context;
+    struct operation *operation = next_ready(&state->operations);
+
+    if (operation)
+        run(&state->operations, operation);
+    arm(&state->operations, operation ? 0 : OPERATION_SLEEP_TIME);
+}
+
+void operation_submit(struct operation *operation)
+{
+    struct operations *operations = &operation->state->operations;
+
+    TAILQ_INSERT_TAIL(&operations->list, operation, link);
+    operations->count++;
+    if (!must_wait(operation))
+        run(operations, operation);
+    arm(operations, 0);
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Operations: changes that take several steps, and may take more than one turn of the event loop.
+ *
+ * Operations that touch the same guest or the same segment run one after another in order of
+ * arrival, others side by side. Each turn of the loop gives one slice to one operation, so that
+ * the loop stays responsive however much there is to wipe or to map. An operation that has begun
+ * commits or rolls back, whoever asked for it and is gone since. One thread.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include <jansson.h>
+
+#include "error.h"
+#include "segment.h"
+
+struct event;
+struct event_base;
+struct operation;
+struct state;
+
+/* A slice of work: long enough to be cheap, far below the 10 ms that nobody shall wait. */
+#define OPERATION_SLICE 2000 /* microseconds */
+
+enum operation_turn {
+    OPERATION_DONE,  /* result or error is set */
+    OPERATION_AGAIN, /* more to do: call again in a later turn */
+    OPERATION_SLEEP, /* wait: call again in OPERATION_SLEEP_TIME */
+};
+
+#define OPERATION_SLEEP_TIME 20 /* milliseconds */
+
+/* Called once at the end; takes `result` (NULL: see `error`). */
+typedef void (*operation_done_fn)(void *context, json_t *result, const struct error *error);
+
+/* What the kinds of operations have in common; each embeds it as its first member. */
+struct operation {
+    TAILQ_ENTRY(operation) link; /* in operations.list */
+    enum operation_turn (*step)(struct operation *operation);
+    void (*free)(struct operation *operation);
+    struct state *state;
+    struct domain_identity identity;   /* the guest that it touches */
+    char segment[PARAMS_NAME_MAX + 1]; /* the segment that it touches; "": none (yet) */
+    bool all_segments;                 /* touches every segment of the guest */
+    bool running;
+    uint64_t wake_at;   /* milliseconds, state_now(); 0: not asleep */
+    uint64_t last_turn; /* when it had its last slice */
+    operation_done_fn done; /* may be NULL */
+    void *done_context;
+    json_t *result;
+    struct error error;
+};
+
+TAILQ_HEAD(operation_list, operation);
+
+struct operations {
+    struct operation_list list; /* in order of arrival; owns them */
+    size_t count;
+    uint64_t turns;
+    struct event *turn; /* timer of the next turn */
+};
+
+int operations_init(struct operations *operations, struct event_base *base, struct state *state);
+/*
+ * Drops what is left, answering BUSY: what the store says of it is repaired at the next start.
+ */
+void operations_clear(struct operations *operations);
+
+/*
+ * Takes over the operation and starts it as soon as nothing earlier stands in its way: at once if
+ * possible; then `done` may be called before this returns.
+ */
+void operation_submit(struct operation *operation);

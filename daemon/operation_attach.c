@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Claim, wipe, persist, permit, map, publish, commit. State reaches the store before the
+ * hypervisor is touched, so that a crash between any two steps leaks at worst; the next start
+ * repairs it. A step that fails takes back all before it, through teardown.
+ */
+#include "operation_attach.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "describe.h"
+#include "holders.h"
+#include "log.h"
+#include "mapping.h"
+#include "message.h"
+#include "placement.h"
+#include "publish.h"
+#include "scrub.h"
+#include "state.h"
+#include "teardown.h"
+
+enum phase { CHECK, WIPE, PERSIST, PERMIT, MAP, PUBLISH, COMMIT, ROLL_BACK };
+
+struct attach {
+    struct operation operation; /* first member */
+    enum phase phase;
+    enum teardown_from reached;
+    uint64_t pages;
+    char share[PARAMS_NAME_MAX + 1]; /* existing segment; "": a new one */
+    char name[PARAMS_NAME_MAX + 1];  /* of a new segment; "": the default */
+    char pool[64];                   /* "": any */
+    struct params_address address;
+    uint32_t uid;
+    uint64_t deadline;             /* of waiting for unknown holders and dead guests */
+    struct attachment *attachment; /* once claimed */
+    struct placement placement;
+    struct scrub scrub;
+    struct mapping mapping;
+    struct teardown teardown;
+};
+
+static struct attach *attach_of(struct operation *operation)
+{
+    return (struct attach *) operation;
+}
+
+static void attach_free(struct operation *operation)
+{
+    struct attach *attach = attach_of(operation);
+
+    if (attach->attachment)
+        attach->attachment->busy = NULL;
+    free(attach);
+}
+
+static int hypervisor_failed(struct attach *attach, const char *what, int r)
+{
+    return error_set(&attach->operation.error, XENSHM_HYPERVISOR_FAILED,
+                     "%s for the guest with domid %u failed: %s", what,
+                     attach->operation.identity.domid, strerror(-r));
+}
+
+static int store_failed(struct attach *attach, int r)
+{
+    return error_set(&attach->operation.error, XENSHM_STORE_FAILED,
+                     "segment '%s' cannot be written to the store: %s",
+                     attach->attachment->segment->name, strerror(-r));
+}
+
+static int no_memory(struct attach *attach)
+{
+    return error_set(&attach->operation.error, MESSAGE_INTERNAL_ERROR, "out of memory");
+}
+
+/* The guest, if it can take an attachment now; NULL with the error set. */
+static struct guest *check_guest(struct attach *attach)
+{
+    struct error *error = &attach->operation.error;
+    struct guest *guest =
+        guest_find(&attach->operation.state->guests, &attach->operation.identity);
+
+    if (!guest || !guest->alive)
+        error_set(error, XENSHM_GUEST_DYING, "the guest with domid %u is gone",
+                  attach->operation.identity.domid);
+    else if (guest->shutdown != DOMAIN_RUNNING)
+        error_set(error, XENSHM_GUEST_DYING, "guest '%s' has shut down (%s)", guest->name,
+                  guest_state_name(guest));
+    return error->code ? NULL : guest;
+}
+
+/*
+ * A domain without a config may hold any page, and a guest without one anything at any address.
+ * Configs appear when a domain is built: worth a bounded wait.
+ */
+static const struct guest *blocking_holder(struct attach *attach, const struct guest *guest)
+{
+    struct state *state = attach->operation.state;
+
+    if (state->limits.unknown_holders)
+        return NULL;
+    if (attach->share[0])
+        return guest->config.known ? NULL : guest;
+    return guests_unknown_holder(&state->guests);
+}
+
+static int check_limits(struct attach *attach, const struct guest *guest)
+{
+    struct state *state = attach->operation.state;
+    struct error *error = &attach->operation.error;
+    const struct attachment *attachment;
+    uint64_t count = 0;
+
+    TAILQ_FOREACH(attachment, &guest->attachments, guest_link)
+        count++;
+    if (count >= state->limits.attachments)
+        return error_set(error, XENSHM_TOO_MANY, "guest '%s' has %" PRIu64 " attachments, the most",
+                         guest->name, count);
+    if (!attach->share[0] && state->segments.count >= state->limits.segments)
+        return error_set(error, XENSHM_TOO_MANY, "there are %zu segments, the most",
+                         state->segments.count);
+    return 0;
+}
+
+/* The existing segment that is to be shared; NULL with the error set. */
+static struct segment *check_share(struct attach *attach, const struct guest *guest)
+{
+    struct error *error = &attach->operation.error;
+    struct segment *segment = segment_find(&attach->operation.state->segments, attach->share);
+
+    if (!segment)
+        error_set(error, XENSHM_SEGMENT_UNKNOWN, "no segment is called '%s'", attach->share);
+    else if (segment_quarantined(segment))
+        error_set(error, XENSHM_PAGES_HELD,
+                  "segment '%s' is quarantined: guest '%s' may still hold its pages", attach->share,
+                  TAILQ_FIRST(&segment->attachments)->guest_name);
+    else if (segment_attachment(segment, guest))
+        error_set(error, XENSHM_ALREADY_ATTACHED,
+                  "segment '%s' is attached to guest '%s' already, at 0x%" PRIx64, attach->share,
+                  guest->name, gfn_address(segment_attachment(segment, guest)->first));
+    return error->code ? NULL : segment;
+}
+
+/* Pages of dead guests that are about to become free. */
+static bool dead_guests_hold_pages(struct attach *attach)
+{
+    struct guest *guest = guest_first(&attach->operation.state->guests);
+
+    for (; guest; guest = guest_next(guest))
+        if (!guest->alive && !TAILQ_EMPTY(&guest->attachments))
+            return true;
+    return false;
+}
+
+/* Takes pages and an address, in memory only. Returns 0 or a refusal. */
+static int claim(struct attach *attach, struct guest *guest)
+{
+    struct operation *operation = &attach->operation;
+    struct segment *segment = NULL;
+    int r;
+
+    if (attach->share[0]) {
+        segment = check_share(attach, guest);
+        if (!segment)
+            return operation->error.code;
+    } else {
+        r = placement_segment(operation->state, guest,
+                              &(struct placement_request){ .name = attach->name,
+                                                           .pool = attach->pool,
+                                                           .pages = attach->pages,
+                                                           .uid = attach->uid },
+                              &segment, &operation->error);
+        if (r)
+            return r;
+    }
+    r = placement_address(operation->state, guest, segment, &attach->address, &attach->placement,
+                          &operation->error);
+    if (!r && attachment_new(&operation->state->segments, segment, &operation->identity,
+                             &attach->attachment) < 0)
+        r = no_memory(attach);
+    if (r) {
+        if (!attach->share[0])
+            segment_remove(&operation->state->segments, segment);
+        return r;
+    }
+    attach->attachment->first = attach->placement.first;
+    attach->attachment->busy = operation;
+    snprintf(attach->attachment->guest_name, DOMAIN_NAME_MAX, "%s", guest->name);
+    attachment_set_guest(attach->attachment, guest);
+    strcpy(operation->segment, segment->name);
+    return 0;
+}
+
+static enum operation_turn wait_or_refuse(struct attach *attach)
+{
+    if (state_now() >= attach->deadline)
+        return OPERATION_DONE;
+    attach->operation.error = (struct error){ 0 };
+    return OPERATION_SLEEP;
+}
+
+static enum operation_turn check(struct attach *attach)
+{
+    struct state *state = attach->operation.state;
+    struct error *error = &attach->operation.error;
+    const struct guest *holder;
+    struct guest *guest;
+    int r;
+
+    r = holders_refresh(state);
+    if (r < 0) {
+        hypervisor_failed(attach, "listing the domains", r);
+        return OPERATION_DONE;
+    }
+    guest = check_guest(attach);
+    if (!guest)
+        return OPERATION_DONE;
+    holder = blocking_holder(attach, guest);
+    if (holder) {
+        error_set(error, XENSHM_HOLDER_UNKNOWN,
+                  "domain %u ('%s') has no configuration yet, so it may hold any page",
+                  holder->identity.domid, holder->name);
+        return wait_or_refuse(attach);
+    }
+    if (!attach->share[0] && store_bad_count(state->store) > 0)
+        return error_set(error, XENSHM_PAGES_HELD,
+                         "store file segments/%s cannot be understood, so its pages are held",
+                         store_bad_file(state->store)),
+               OPERATION_DONE;
+    r = check_limits(attach, guest);
+    if (r == 0)
+        r = claim(attach, guest);
+    if (r == XENSHM_POOL_FULL && dead_guests_hold_pages(attach)) {
+        state_request_reconcile(state);
+        return wait_or_refuse(attach);
+    }
+    if (r)
+        return OPERATION_DONE;
+    attach->phase = attach->share[0] ? PERSIST : WIPE;
+    if (attach->phase == WIPE)
+        scrub_start(&attach->scrub,
+                    state_pool_address(attach->attachment->segment->pool,
+                                       segment_frames(attach->attachment->segment).first),
+                    pages_to_bytes(segment_frames(attach->attachment->segment).count));
+    return OPERATION_AGAIN;
+}
+
+/* A mapping call failed: say what it means. */
+static int map_failed(struct attach *attach, int r)
+{
+    struct state *state = attach->operation.state;
+    struct attachment *attachment = attach->attachment;
+
+    if (r == MAPPING_E_RAM)
+        return error_set(&attach->operation.error, XENSHM_ADDRESS_IS_RAM,
+                         "guest '%s' has memory between 0x%" PRIx64 " and 0x%" PRIx64,
+                         attachment->guest_name, gfn_address(attachment->first),
+                         gfn_address(gfn(gfn_range_end(attachment_frames(attachment)))) - 1);
+    if (guests_refresh(&state->guests, state->hypervisor) == 0 &&
+        (!attachment->guest || !attachment->guest->alive))
+        return error_set(&attach->operation.error, XENSHM_GUEST_DYING,
+                         "guest '%s' died meanwhile", attachment->guest_name);
+    return hypervisor_failed(attach, "mapping the pages", r);
+}
+
+static int permit(struct attach *attach)
+{
+    int r = hypervisor_permit(attach->operation.state->hypervisor,
+                              attach->operation.identity.domid,
+                              segment_frames(attach->attachment->segment));
+
+    if (r < 0)
+        return map_failed(attach, r);
+    attach->reached = TEARDOWN_MAPPED;
+    mapping_start(&attach->mapping, attach->operation.state->hypervisor,
+                  attach->operation.identity.domid, attach->attachment->first,
+                  segment_frames(attach->attachment->segment));
+    return 0;
+}
+
+static int persist(struct attach *attach, enum attachment_state state)
+{
+    struct attachment *attachment = attach->attachment;
+    int r;
+
+    attachment->state = state;
+    r = store_write(attach->operation.state->store, attachment->segment, NULL);
+    return r < 0 ? store_failed(attach, r) : 0;
+}
+
+static void commit_result(struct attach *attach)
+{
+    json_t *result = describe_attachment(attach->attachment);
+
+    if (result && attach->placement.warning[0])
+        json_object_set_new(result, "warning", json_string(attach->placement.warning));
+    log_info("segment %s: attached to guest %s (domid %u) at 0x%" PRIx64,
+             attach->attachment->segment->name, attach->attachment->guest_name,
+             attach->operation.identity.domid, gfn_address(attach->attachment->first));
+    attach->operation.result = result;
+    if (!result)
+        no_memory(attach);
+}
+
+/* Does one phase. Returns 0: on to the next; MAPPING_MORE: again; a refusal: roll back. */
+static int forward(struct attach *attach, bool *ret_again)
+{
+    int r;
+
+    switch (attach->phase) {
+    case WIPE:
+        *ret_again = !scrub_slice(&attach->scrub, OPERATION_SLICE);
+        return 0;
+    case PERSIST:
+        r = persist(attach, ATTACHMENT_ATTACHING);
+        attach->reached = r ? TEARDOWN_CLAIMED : TEARDOWN_PERSISTED;
+        return r;
+    case PERMIT:
+        /* Should this fail half-way, the permission is to be taken back. */
+        attach->reached = TEARDOWN_PERMITTED;
+        return permit(attach);
+    case MAP:
+        r = mapping_map_slice(&attach->mapping, OPERATION_SLICE);
+        *ret_again = r == MAPPING_MORE;
+        return r == 0 || *ret_again ? 0 : map_failed(attach, r);
+    case PUBLISH:
+        r = publish_attached(attach->operation.state->hypervisor, attach->attachment);
+        return r < 0 ? map_failed(attach, r) : 0;
+    default:
+        return persist(attach, ATTACHMENT_ATTACHED);
+    }
+}
+
+static enum operation_turn roll_back(struct attach *attach)
+{
+    int r = teardown_slice(&attach->teardown);
+
+    if (r == TEARDOWN_MORE)
+        return OPERATION_AGAIN;
+    /* Freed, or quarantined and reconcile's from here on. */
+    attach->attachment = NULL;
+    if (r < 0)
+        error_set_hint(&attach->operation.error,
+                       "its pages stay quarantined, since taking them back failed as well; see the "
+                       "daemon's log");
+    return OPERATION_DONE;
+}
+
+static enum operation_turn attach_step(struct operation *operation)
+{
+    struct attach *attach = attach_of(operation);
+
+    if (attach->phase == CHECK) {
+        enum operation_turn turn = check(attach);
+
+        if (turn != OPERATION_AGAIN)
+            return turn;
+    }
+    while (attach->phase < ROLL_BACK) {
+        bool again = false;
+        int r = forward(attach, &again);
+
+        if (again)
+            return OPERATION_AGAIN;
+        if (r) {
+            attach->phase = ROLL_BACK;
+            teardown_start(&attach->teardown, operation->state, attach->attachment,
+                           attach->reached);
+        } else if (attach->phase == COMMIT) {
+            commit_result(attach);
+            return OPERATION_DONE;
+        } else {
+            attach->phase++;
+        }
+    }
+    return roll_back(attach);
+}
+
+int operation_attach(struct state *state, const struct attach_request *request,
+                     operation_done_fn done, void *context, struct error *error)
+{
+    struct attach *attach;
+
+    if (state->operations.count >= state->limits.operations)
+        return error_set(error, XENSHM_TOO_MANY, "%zu operations are under way, the most",
+                         state->operations.count);
+    attach = calloc(1, sizeof(*attach));
+    if (!attach)
+        return error_set(error, MESSAGE_INTERNAL_ERROR, "out of memory");
+    attach->operation = (struct operation){
+        .step = attach_step,
+        .free = attach_free,
+        .state = state,
+        .identity = request->guest,
+        .done = done,
+        .done_context = context,
+    };
+    attach->pages = bytes_to_pages(request->size);
+    attach->address = request->address;
+    attach->uid = request->uid;
+    attach->deadline = state_now() + state->limits.holder_wait;
+    if (request->segment)
+        snprintf(attach->share, sizeof(attach->share), "%s", request->segment);
+    if (request->name)
+        snprintf(attach->name, sizeof(attach->name), "%s", request->name);
+    if (request->pool)
+        snprintf(attach->pool, sizeof(attach->pool), "%s", request->pool);
+    /* Ordered against whoever else names this segment. */
+    strcpy(attach->operation.segment, request->segment ? attach->share : attach->name);
+    operation_submit(&attach->operation);
+    return 0;
+}

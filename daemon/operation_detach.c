@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Persist "detaching", tell the guest, then teardown: unmap, revoke, forget. Until the guest's
+ * pages are touched a failure leaves everything as it was; from then on it leaves them quarantined.
+ */
+#include "operation_detach.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "describe.h"
+#include "log.h"
+#include "message.h"
+#include "publish.h"
+#include "state.h"
+#include "teardown.h"
+
+struct detach {
+    struct operation operation; /* first member */
+    bool all;
+    struct attachment *attachment; /* being taken away now, or NULL */
+    json_t *detached;
+    struct teardown teardown;
+};
+
+static struct detach *detach_of(struct operation *operation)
+{
+    return (struct detach *) operation;
+}
+
+static void detach_free(struct operation *operation)
+{
+    struct detach *detach = detach_of(operation);
+
+    if (detach->attachment)
+        detach->attachment->busy = NULL;
+    json_decref(detach->detached);
+    free(detach);
+}
+
+/* The only attachment of the guest; NULL with the error set. */
+static struct attachment *only_attachment(struct guest *guest, struct error *error)
+{
+    struct attachment *attachment = TAILQ_FIRST(&guest->attachments);
+
+    if (!attachment) {
+        error_set(error, XENSHM_NOT_ATTACHED, "nothing is attached to guest '%s'", guest->name);
+        return NULL;
+    }
+    if (TAILQ_NEXT(attachment, guest_link)) {
+        error_set(error, MESSAGE_INVALID_PARAMS,
+                  "guest '%s' has several attachments: name one segment, or all", guest->name);
+        return NULL;
+    }
+    return attachment;
+}
+
+static struct attachment *named_attachment(struct detach *detach, struct guest *guest)
+{
+    struct error *error = &detach->operation.error;
+    const char *name = detach->operation.segment;
+    struct segment *segment = segment_find(&detach->operation.state->segments, name);
+    struct attachment *attachment;
+
+    if (!segment) {
+        error_set(error, XENSHM_SEGMENT_UNKNOWN, "no segment is called '%s'", name);
+        return NULL;
+    }
+    attachment = segment_attachment(segment, guest);
+    if (!attachment)
+        error_set(error, XENSHM_NOT_ATTACHED, "segment '%s' is not attached to guest '%s'", name,
+                  guest->name);
+    return attachment;
+}
+
+/* The next attachment to take away; NULL: no more, or an error. */
+static struct attachment *pick(struct detach *detach)
+{
+    struct guest *guest =
+        guest_find(&detach->operation.state->guests, &detach->operation.identity);
+
+    if (!guest) {
+        error_set(&detach->operation.error, XENSHM_NOT_ATTACHED,
+                  "the guest with domid %u is gone, and so are its attachments",
+                  detach->operation.identity.domid);
+        return NULL;
+    }
+    if (detach->all)
+        return TAILQ_FIRST(&guest->attachments);
+    return detach->operation.segment[0] ? named_attachment(detach, guest)
+                                        : only_attachment(guest, &detach->operation.error);
+}
+
+/* Persists and announces. Returns 0, or a refusal with everything as it was. */
+static int announce(struct detach *detach, struct attachment *attachment)
+{
+    struct state *state = detach->operation.state;
+    struct error *error = &detach->operation.error;
+    const char *name = attachment->segment->name;
+    int r;
+
+    attachment->state = ATTACHMENT_DETACHING;
+    r = store_write(state->store, attachment->segment, NULL);
+    if (r < 0) {
+        attachment->state = ATTACHMENT_ATTACHED;
+        return error_set(error, XENSHM_STORE_FAILED,
+                         "segment '%s' cannot be written to the store: %s", name, strerror(-r));
+    }
+    r = publish_detaching(state->hypervisor, attachment);
+    if (r == 0 || guests_refresh(&state->guests, state->hypervisor) < 0 || !attachment->guest ||
+        !attachment->guest->alive)
+        return 0;
+    attachment->state = ATTACHMENT_ATTACHED;
+    if (store_write(state->store, attachment->segment, NULL) < 0) {
+        /* There is no way back; going on is what was asked for. */
+        attachment->state = ATTACHMENT_DETACHING;
+        return 0;
+    }
+    return error_set(error, XENSHM_HYPERVISOR_FAILED,
+                     "guest '%s' cannot be told that segment '%s' goes away: %s",
+                     attachment->guest_name, name, strerror(-r));
+}
+
+/* Begins with one attachment. Returns 0 or a refusal. */
+static int begin(struct detach *detach, struct attachment *attachment)
+{
+    int r = 0;
+
+    /* A quarantined one has been announced, and can only be tried again. */
+    if (attachment->state != ATTACHMENT_QUARANTINED)
+        r = announce(detach, attachment);
+    if (r)
+        return r;
+    detach->attachment = attachment;
+    attachment->busy = &detach->operation;
+    json_array_append_new(detach->detached, describe_attachment(attachment));
+    teardown_start(&detach->teardown, detach->operation.state, attachment, TEARDOWN_MAPPED);
+    return 0;
+}
+
+static enum operation_turn finished(struct detach *detach)
+{
+    detach->operation.result = json_pack("{s:O}", "detached", detach->detached);
+    return OPERATION_DONE;
+}
+
+/* A slice of taking the present attachment away. */
+static enum operation_turn proceed(struct detach *detach)
+{
+    char name[PARAMS_NAME_MAX + 1], guest[DOMAIN_NAME_MAX];
+    int r;
+
+    strcpy(name, detach->attachment->segment->name);
+    strcpy(guest, detach->attachment->guest_name);
+    r = teardown_slice(&detach->teardown);
+    if (r == TEARDOWN_MORE)
+        return OPERATION_AGAIN;
+    detach->attachment = NULL;
+    if (r == 0) {
+        log_info("segment %s: detached from guest %s", name, guest);
+        return detach->all ? OPERATION_AGAIN : finished(detach);
+    }
+    error_set(&detach->operation.error, XENSHM_HYPERVISOR_FAILED,
+              "taking segment '%s' away from guest '%s' failed: %s", name, guest, strerror(-r));
+    error_set_hint(&detach->operation.error,
+                   "its pages stay quarantined until it works, or the guest is gone");
+    return OPERATION_DONE;
+}
+
+static enum operation_turn detach_step(struct operation *operation)
+{
+    struct detach *detach = detach_of(operation);
+
+    if (!detach->attachment) {
+        struct attachment *next = pick(detach);
+
+        if (!next)
+            return operation->error.code ? OPERATION_DONE : finished(detach);
+        if (begin(detach, next))
+            return OPERATION_DONE;
+    }
+    return proceed(detach);
+}
+
+int operation_detach(struct state *state, const struct detach_request *request,
+                     operation_done_fn done, void *context, struct error *error)
+{
+    struct detach *detach;
+
+    if (state->operations.count >= state->limits.operations)
+        return error_set(error, XENSHM_TOO_MANY, "%zu operations are under way, the most",
+                         state->operations.count);
+    detach = calloc(1, sizeof(*detach));
+    if (!detach)
+        return error_set(error, MESSAGE_INTERNAL_ERROR, "out of memory");
+    detach->operation = (struct operation){
+        .step = detach_step,
+        .free = detach_free,
+        .state = state,
+        .identity = request->guest,
+        .all_segments = !request->segment,
+        .done = done,
+        .done_context = context,
+    };
+    detach->detached = json_array();
+    detach->all = request->all;
+    if (request->segment)
+        snprintf(detach->operation.segment, sizeof(detach->operation.segment), "%s",
+                 request->segment);
+    operation_submit(&detach->operation);
+    return 0;
+}

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "operation_reclaim.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "log.h"
+#include "state.h"
+#include "teardown.h"
+
+struct reclaim {
+    struct operation operation; /* first member */
+    bool started;
+    struct teardown teardown;
+};
+
+static void reclaim_free(struct operation *operation)
+{
+    free(operation);
+}
+
+/* The attachment meant, if an earlier operation has not taken it away meanwhile. */
+static struct attachment *find(struct operation *operation)
+{
+    struct segment *segment = segment_find(&operation->state->segments, operation->segment);
+    struct attachment *attachment;
+
+    if (!segment)
+        return NULL;
+    TAILQ_FOREACH(attachment, &segment->attachments, segment_link)
+        if (domain_identity_equal(&attachment->identity, &operation->identity))
+            return attachment;
+    return NULL;
+}
+
+static enum operation_turn reclaim_step(struct operation *operation)
+{
+    struct reclaim *reclaim = (struct reclaim *) operation;
+    struct attachment *attachment;
+    int r;
+
+    if (!reclaim->started) {
+        attachment = find(operation);
+        if (!attachment)
+            return OPERATION_DONE;
+        attachment->busy = operation;
+        teardown_start(&reclaim->teardown, operation->state, attachment, TEARDOWN_MAPPED);
+        reclaim->started = true;
+    }
+    r = teardown_slice(&reclaim->teardown);
+    if (r == TEARDOWN_MORE)
+        return OPERATION_AGAIN;
+    if (r == 0)
+        log_info("segment %s: taken back from domain %u%s", operation->segment,
+                 operation->identity.domid, reclaim->teardown.gone ? ", which is gone" : "");
+    return OPERATION_DONE;
+}
+
+int operation_reclaim(struct state *state, struct attachment *attachment)
+{
+    struct reclaim *reclaim = calloc(1, sizeof(*reclaim));
+
+    if (!reclaim)
+        return -ENOMEM;
+    reclaim->operation = (struct operation){
+        .step = reclaim_step,
+        .free = reclaim_free,
+        .state = state,
+        .identity = attachment->identity,
+    };
+    strcpy(reclaim->operation.segment, attachment->segment->name);
+    attachment->busy = &reclaim->operation;
+    operation_submit(&reclaim->operation);
+    return 0;
+}

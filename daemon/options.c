@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "options.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define DEFAULT_CONFIG "/etc/xenshmd/xenshmd.conf"
+
+enum { STATUS_OK = 0, STATUS_FAILED = 1, STATUS_USAGE = 2, GO_ON = -1 };
+
+static void print_help(const char *program, const struct options_extra *extra)
+{
+    printf("Usage: %s [OPTION]...\n"
+           "Shares reserved pages with Xen guests; `xenshmctl` talks to it.\n"
+           "\n"
+           "  --config FILE        configuration (default " DEFAULT_CONFIG ", if it is there)\n"
+           "  --check-config       check the configuration and exit\n"
+           "  --state-dir DIR      state and socket (default " XENSHM_DEFAULT_STATE_DIR ")\n"
+           "  --socket PATH        control socket (default DIR/xenshmd.sock)\n"
+           "  --log-level LEVEL    error, warning, info or debug\n"
+           "%s"
+           "  --help, --version    print and exit\n",
+           program, extra->help);
+}
+
+static int usage(const char *program, const char *why, const char *what)
+{
+    fprintf(stderr, "%s: %s '%s'; see --help\n", program, why, what);
+    return STATUS_USAGE;
+}
+
+static int set_text(char **target, const char *value)
+{
+    free(*target);
+    *target = strdup(value);
+    return *target ? GO_ON : STATUS_FAILED;
+}
+
+/* Applies one option that has a value. Returns GO_ON or the exit status. */
+static int apply(const char *program, const char *option, const char *value,
+                 const struct options_extra *extra, struct config *config)
+{
+    int taken;
+
+    if (strcmp(option, "--config") == 0)
+        return GO_ON; /* read before */
+    if (strcmp(option, "--state-dir") == 0)
+        return set_text(&config->state_dir, value);
+    if (strcmp(option, "--socket") == 0)
+        return set_text(&config->socket, value);
+    if (strcmp(option, "--log-level") == 0)
+        return log_level_parse(value, &config->log_level) < 0
+                   ? usage(program, "no such log level:", value)
+                   : GO_ON;
+    taken = extra->take ? extra->take(extra->context, option, value) : 0;
+    if (taken > 0)
+        return GO_ON;
+    return taken < 0 ? usage(program, "not a legal value:", value)
+                     : usage(program, "unknown option", option);
+}
+
+/* Options have the forms `--name VALUE` and `--name=VALUE`. Advances *index past the value. */
+static const char *option_value(int argc, char **argv, int *index, char name[static 32])
+{
+    const char *argument = argv[*index], *equals = strchr(argument, '=');
+    size_t length = equals ? (size_t) (equals - argument) : strlen(argument);
+
+    snprintf(name, 32, "%.*s", (int) length, argument);
+    if (equals)
+        return equals + 1;
+    return *index + 1 < argc ? argv[++*index] : NULL;
+}
+
+static int read_options(int argc, char **argv, const struct options_extra *extra,
+                        struct config *config)
+{
+    char name[32] = "";
+    int r = GO_ON;
+
+    for (int i = 1; i < argc && r == GO_ON; i++) {
+        const char *value;
+
+        if (strcmp(argv[i], "--check-config") == 0)
+            continue;
+        if (strncmp(argv[i], "--", 2) != 0) {
+            /* A further value of an option that takes several. */
+            if (!extra->take || extra->take(extra->context, name, argv[i]) != 1)
+                return usage(argv[0], "unexpected argument", argv[i]);
+            continue;
+        }
+        value = option_value(argc, argv, &i, name);
+        if (!value || !value[0])
+            return usage(argv[0], "a value is missing after", name);
+        r = apply(argv[0], name, value, extra, config);
+    }
+    return r;
+}
+
+/* The value of --config, or the default; *ret_given tells which. */
+static const char *config_path(int argc, char **argv, bool *ret_given)
+{
+    *ret_given = true;
+    for (int i = 1; i < argc; i++) {
+        if (strncmp(argv[i], "--config=", 9) == 0)
+            return argv[i] + 9;
+        if (strcmp(argv[i], "--config") == 0 && i + 1 < argc)
+            return argv[i + 1];
+    }
+    *ret_given = false;
+    return DEFAULT_CONFIG;
+}
+
+static bool has_option(int argc, char **argv, const char *name)
+{
+    for (int i = 1; i < argc; i++)
+        if (strcmp(argv[i], name) == 0)
+            return true;
+    return false;
+}
+
+int options_read(int argc, char **argv, const struct options_extra *extra, struct config *config)
+{
+    struct error error = { 0 };
+    const char *path;
+    bool given;
+    int r;
+
+    if (has_option(argc, argv, "--help")) {
+        print_help(argv[0], extra);
+        return STATUS_OK;
+    }
+    if (has_option(argc, argv, "--version")) {
+        printf("%s " XENSHMD_VERSION "\n", argv[0]);
+        return STATUS_OK;
+    }
+    path = config_path(argc, argv, &given);
+    if ((given || access(path, F_OK) == 0) && config_read(config, path, &error) != 0) {
+        fprintf(stderr, "%s: %s (%s)\n", argv[0], error.message, error_name(error.code));
+        return STATUS_FAILED;
+    }
+    r = read_options(argc, argv, extra, config);
+    return r == GO_ON && has_option(argc, argv, "--check-config") ? STATUS_OK : r;
+}

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "placement.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "message.h"
+#include "window.h"
+
+static int no_memory(struct error *error)
+{
+    return error_set(error, MESSAGE_INTERNAL_ERROR, "out of memory");
+}
+
+/* Takes the pages from `pool`. Returns 0, POOL_E_FULL or -ENOMEM. */
+static int claim_pages(struct state_pool *pool, uint64_t pages, struct segment *segment)
+{
+    int r = pool_allocate(pool->pool, pages, 1, segment, &segment->run);
+
+    if (r == 0)
+        segment->pool = pool;
+    return r;
+}
+
+static int claim_anywhere(struct state *state, uint64_t pages, struct segment *segment)
+{
+    int r = POOL_E_FULL;
+
+    for (size_t i = 0; i < state->pool_count && r == POOL_E_FULL; i++)
+        r = claim_pages(&state->pools[i], pages, segment);
+    return r;
+}
+
+/* Which numbers to name: those of the pool with the largest free run. */
+static const struct state_pool *roomiest(const struct state *state)
+{
+    const struct state_pool *best = NULL;
+
+    for (size_t i = 0; i < state->pool_count; i++)
+        if (!best || pool_largest_free(state->pools[i].pool) > pool_largest_free(best->pool))
+            best = &state->pools[i];
+    return best;
+}
+
+static int refuse_full(const struct state_pool *pool, uint64_t pages, struct error *error)
+{
+    uint64_t free_pages = pool_free_pages(pool->pool);
+    uint64_t largest = pool_largest_free(pool->pool);
+
+    if (free_pages >= pages)
+        return error_set(error, XENSHM_POOL_FULL,
+                         "pool '%s' has %" PRIu64 " free pages, at most %" PRIu64
+                         " of them in a row, %" PRIu64 " wanted",
+                         pool->name, free_pages, largest, pages);
+    return error_set(error, XENSHM_POOL_FULL, "pool '%s' has %" PRIu64 " free page%s, %" PRIu64
+                     " wanted", pool->name, free_pages, free_pages == 1 ? "" : "s", pages);
+}
+
+static int claim_for_request(struct state *state, const struct placement_request *request,
+                             struct segment *segment, struct error *error)
+{
+    struct state_pool *pool = NULL;
+    int r;
+
+    if (request->pool[0]) {
+        pool = state_find_pool(state, request->pool);
+        if (!pool)
+            return error_set(error, XENSHM_POOL_UNKNOWN, "no pool is called '%s'", request->pool);
+    } else if (state->pool_count == 0) {
+        error_set(error, XENSHM_POOL_UNKNOWN, "there is no pool");
+        return error_set_hint(error, "the daemon's log says why no UIO device became one");
+    }
+    r = pool ? claim_pages(pool, request->pages, segment)
+             : claim_anywhere(state, request->pages, segment);
+    if (r == POOL_E_FULL)
+        return refuse_full(pool ? pool : roomiest(state), request->pages, error);
+    return r < 0 ? no_memory(error) : 0;
+}
+
+int placement_segment(struct state *state, const struct guest *guest,
+                      const struct placement_request *request, struct segment **ret_segment,
+                      struct error *error)
+{
+    char name[PARAMS_NAME_MAX + 1];
+    struct segment *segment;
+    int r;
+
+    if (request->name[0])
+        strcpy(name, request->name);
+    else
+        segment_default_name(&state->segments, guest->name, name);
+    if (segment_find(&state->segments, name))
+        return error_set(error, XENSHM_SEGMENT_EXISTS, "a segment called '%s' exists", name);
+    if (segment_new(&state->segments, name, &segment) < 0)
+        return no_memory(error);
+    segment->owner_uid = request->uid;
+    r = claim_for_request(state, request, segment, error);
+    if (r) {
+        segment_remove(&state->segments, segment);
+        return r;
+    }
+    *ret_segment = segment;
+    return 0;
+}
+
+/* The frame that the request means, before any check. */
+static int wanted_frame(const struct segment *segment, const struct params_address *address,
+                        gfn_t *ret_first, struct error *error)
+{
+    uint64_t offset = segment_frames(segment).first.v - segment->pool->frames.first.v;
+
+    switch (address->kind) {
+    case PARAMS_ADDRESS_IDENTITY:
+        *ret_first = gfn(segment_frames(segment).first.v);
+        return 0;
+    case PARAMS_ADDRESS_GIVEN:
+        if (!page_aligned(address->value))
+            return error_set(error, XENSHM_ADDRESS_RESERVED,
+                             "0x%" PRIx64 " is not a multiple of the page size, 0x1000",
+                             address->value);
+        *ret_first = gfn(address->value >> PAGE_SHIFT);
+        return 0;
+    default:
+        if (segment->pool->place.v == 0) {
+            error_set(error, XENSHM_ADDRESS_RESERVED,
+                      "pool '%s' is too large for the guest's window", segment->pool->name);
+            return error_set_hint(error, "give an address, or set one for the pool in "
+                                         "xenshmd.conf");
+        }
+        *ret_first = gfn(segment->pool->place.v + offset);
+        return 0;
+    }
+}
+
+static int refuse_clash(int clash, const struct guest *guest, struct gfn_range frames,
+                        const struct window_clash *with, struct error *error)
+{
+    static const int codes[] = {
+        [WINDOW_E_RAM] = XENSHM_ADDRESS_IS_RAM,
+        [WINDOW_E_RESERVED] = XENSHM_ADDRESS_RESERVED,
+        [WINDOW_E_IN_USE] = XENSHM_ADDRESS_IN_USE,
+    };
+
+    return error_set(error, codes[clash],
+                     "guest '%s' has %s at 0x%" PRIx64 "-0x%" PRIx64 ", where 0x%" PRIx64
+                     "-0x%" PRIx64 " was to go",
+                     guest->name, with->what, gfn_address(with->range.first),
+                     gfn_address(with->range.first) + pages_to_bytes(with->range.count) - 1,
+                     gfn_address(frames.first),
+                     gfn_address(frames.first) + pages_to_bytes(frames.count) - 1);
+}
+
+/* Xen leaves attachments out of the extended regions from 4.21 on (libxl_arm.c). */
+static bool has_extended_regions(const char *version)
+{
+    unsigned major = 0, minor = 0;
+
+    return sscanf(version, "%u.%u", &major, &minor) != 2 || major < 4 ||
+           (major == 4 && minor < 21);
+}
+
+int placement_address(struct state *state, const struct guest *guest,
+                      const struct segment *segment, const struct params_address *address,
+                      struct placement *ret_placement, struct error *error)
+{
+    _cleanup_(cleanup_free) struct gfn_range *taken = NULL;
+    struct gfn_range frames = { .count = segment_frames(segment).count };
+    struct window_guest window;
+    struct window_clash clash;
+    int r;
+
+    r = wanted_frame(segment, address, &frames.first, error);
+    if (r)
+        return r;
+    if (!gfn_range_valid(frames))
+        return error_set(error, XENSHM_ADDRESS_RESERVED,
+                         "0x%" PRIx64 " is outside the guest's physical address space",
+                         gfn_address(frames.first));
+    if (guest_window(guest, NULL, &window, &taken) < 0)
+        return no_memory(error);
+    r = window_check(&window, frames, &clash);
+    if (r)
+        return refuse_clash(r, guest, frames, &clash, error);
+    *ret_placement = (struct placement){ .first = frames.first };
+    if (window_in_extended_region(&window, frames) &&
+        has_extended_regions(hypervisor_version(state->hypervisor)))
+        snprintf(ret_placement->warning, sizeof(ret_placement->warning),
+                 "0x%" PRIx64 " lies in an extended region, where the guest's Linux may place "
+                 "foreign mappings (Xen before 4.21)",
+                 gfn_address(frames.first));
+    return 0;
+}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "reconcile.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "holders.h"
+#include "log.h"
+#include "operation_reclaim.h"
+
+static int load_attachment(struct state *state, struct segment *segment,
+                           const struct store_attachment *stored)
+{
+    struct attachment *attachment;
+    int r;
+
+    r = attachment_new(&state->segments, segment, &stored->identity, &attachment);
+    if (r < 0)
+        return r;
+    attachment->first = stored->first;
+    attachment->state = stored->state;
+    memcpy(attachment->guest_name, stored->guest_name, DOMAIN_NAME_MAX);
+    return 0;
+}
+
+/* A segment whose pages are claimed but that cannot be used: they stay held. */
+static int load_segment(void *context, const struct store_segment *stored, const char *file)
+{
+    struct state *state = context;
+    struct state_pool *pool = state_find_pool(state, stored->pool);
+    struct segment *segment;
+    int r;
+
+    if (!pool) {
+        log_error("store file segments/%s: there is no pool '%s' now", file, stored->pool);
+        return -ENOENT;
+    }
+    r = segment_new(&state->segments, stored->name, &segment);
+    if (r < 0)
+        return r;
+    segment->pool = pool;
+    segment->kept = stored->kept;
+    segment->epoch = stored->epoch;
+    segment->owner_uid = stored->owner_uid;
+    if (stored->epoch > state->segments.last_epoch)
+        state->segments.last_epoch = stored->epoch;
+    r = pool_claim(pool->pool, stored->frames, segment, &segment->run);
+    if (r) {
+        log_error("store file segments/%s: its pages are not all in pool '%s', or another file has "
+                  "them too",
+                  file, stored->pool);
+        segment_remove(&state->segments, segment);
+        return r;
+    }
+    for (size_t i = 0; i < stored->attachment_count && r == 0; i++)
+        r = load_attachment(state, segment, &stored->attachments[i]);
+    segment_mark_run(segment);
+    return r;
+}
+
+int reconcile_load(struct state *state)
+{
+    return store_load(state->store, load_segment, state);
+}
+
+/* Attachments from the store find their guest, or that it is gone. */
+static void link_guest(struct state *state, struct attachment *attachment)
+{
+    struct guest *guest;
+
+    if (attachment->guest)
+        return;
+    guest = guest_find(&state->guests, &attachment->identity);
+    if (guest)
+        attachment_set_guest(attachment, guest);
+}
+
+static bool to_be_reclaimed(const struct attachment *attachment)
+{
+    if (attachment->busy)
+        return false;
+    if (!attachment->guest || !attachment->guest->alive)
+        return true;
+    /* Nobody is at work on it: it was interrupted, or it failed. */
+    return attachment->state != ATTACHMENT_ATTACHED;
+}
+
+/* Nothing holds it: a file that says so was not written by us, or not lately. */
+static void drop_abandoned(struct state *state, struct segment *segment)
+{
+    int r;
+
+    if (segment->kept || segment->attachment_count > 0)
+        return;
+    r = store_remove(state->store, segment->name);
+    if (r < 0)
+        log_error("segment %s: its store file cannot be removed: %s", segment->name, strerror(-r));
+    else
+        segment_remove(&state->segments, segment);
+}
+
+/* Reclaiming may end at once: then the attachment is gone, and with its last one the segment. */
+static void reconcile_segment(struct state *state, struct segment *segment)
+{
+    struct attachment *attachment, *next;
+
+    if (TAILQ_EMPTY(&segment->attachments)) {
+        drop_abandoned(state, segment);
+        return;
+    }
+    for (attachment = TAILQ_FIRST(&segment->attachments); attachment; attachment = next) {
+        next = TAILQ_NEXT(attachment, segment_link);
+        link_guest(state, attachment);
+        if (to_be_reclaimed(attachment) && operation_reclaim(state, attachment) < 0)
+            log_error("segment %s: out of memory to take it back", segment->name);
+    }
+}
+
+void reconcile(struct state *state)
+{
+    struct segment *segment, *next;
+    int r;
+
+    r = holders_refresh(state);
+    if (r < 0) {
+        log_error("listing the domains failed: %s", strerror(-r));
+        return;
+    }
+    for (segment = segment_first(&state->segments); segment; segment = next) {
+        next = segment_next(segment);
+        reconcile_segment(state, segment);
+    }
+}

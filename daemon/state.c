@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "state.h"
+
+#include <string.h>
+#include <time.h>
+
+struct state_pool *state_find_pool(struct state *state, const char *name)
+{
+    for (size_t i = 0; i < state->pool_count; i++)
+        if (strcmp(state->pools[i].name, name) == 0)
+            return &state->pools[i];
+    return NULL;
+}
+
+volatile void *state_pool_address(const struct state_pool *pool, mfn_t first)
+{
+    return (volatile char *) pool->address + pages_to_bytes(first.v - pool->frames.first.v);
+}
+
+void state_request_reconcile(struct state *state)
+{
+    if (state->reconcile_event)
+        event_active(state->reconcile_event, EV_TIMEOUT, 0);
+}
+
+uint64_t state_now(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t) now.tv_sec * 1000 + (uint64_t) now.tv_nsec / 1000000;
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What operations work on: the pools, segments and guests, with the hypervisor, the store and the
+ * event loop beside them. One instance, owned by the daemon; one thread.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <event2/event.h>
+
+#include "guest.h"
+#include "hypervisor.h"
+#include "operation.h"
+#include "pool.h"
+#include "segment.h"
+#include "store.h"
+
+struct state_limits {
+    uint64_t segments;
+    uint64_t attachments;  /* of one guest */
+    uint64_t operations;   /* under way or waiting */
+    uint64_t holder_wait;  /* milliseconds that an allocation waits for unknown holders */
+    bool unknown_holders;  /* allocate in spite of them */
+};
+
+struct state {
+    struct event_base *base;
+    struct hypervisor *hypervisor;
+    struct store *store;
+    struct state_pool *pools; /* ascending host address */
+    size_t pool_count;
+    struct segments segments;
+    struct guests guests;
+    struct operations operations;
+    struct state_limits limits;
+    uint64_t holders_version;      /* of guests, as of the last pool_set_foreign() */
+    struct event *reconcile_event; /* made active to have reconcile() run soon */
+};
+
+/* The pool of that name, or NULL. */
+struct state_pool *state_find_pool(struct state *state, const char *name);
+/* The host address of a byte offset is fixed: the mapped address of these frames of the pool. */
+volatile void *state_pool_address(const struct state_pool *pool, mfn_t first);
+/* Asks for a reconcile() from the event loop. */
+void state_request_reconcile(struct state *state);
+/* Milliseconds of a clock that only goes forward. */
+uint64_t state_now(void);

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "teardown.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "log.h"
+
+enum { PHASE_LOOK, PHASE_PERMIT, PHASE_UNMAP, PHASE_REVOKE, PHASE_UNPUBLISH, PHASE_FORGET };
+
+void teardown_start(struct teardown *teardown, struct state *state, struct attachment *attachment,
+                    enum teardown_from from)
+{
+    *teardown = (struct teardown){
+        .state = state,
+        .attachment = attachment,
+        .from = from,
+        .phase = PHASE_LOOK,
+    };
+    mapping_start(&teardown->mapping, state->hypervisor, attachment->identity.domid,
+                  attachment->first, segment_frames(attachment->segment));
+}
+
+/* A fresh look: is the guest confirmed dead? Unknown means alive. */
+static void look(struct teardown *teardown)
+{
+    const struct guest *guest;
+
+    if (guests_refresh(&teardown->state->guests, teardown->state->hypervisor) < 0)
+        return;
+    guest = guest_find(&teardown->state->guests, &teardown->attachment->identity);
+    teardown->gone = !guest || !guest->alive;
+}
+
+static int hypervisor_phase(struct teardown *teardown)
+{
+    struct hypervisor *hypervisor = teardown->state->hypervisor;
+    struct attachment *attachment = teardown->attachment;
+    struct mfn_range frames = segment_frames(attachment->segment);
+    uint32_t domid = attachment->identity.domid;
+
+    switch (teardown->phase) {
+    case PHASE_PERMIT:
+        /* Unmapping needs the permission, which an interrupted earlier try may have taken. */
+        return teardown->from < TEARDOWN_MAPPED ? 0 : hypervisor_permit(hypervisor, domid, frames);
+    case PHASE_UNMAP:
+        return teardown->from < TEARDOWN_MAPPED
+                   ? 0
+                   : mapping_unmap_slice(&teardown->mapping, OPERATION_SLICE);
+    case PHASE_REVOKE:
+        /* Unmap, then revoke: revoking does not unmap. */
+        return teardown->from < TEARDOWN_PERMITTED ? 0
+                                                   : hypervisor_revoke(hypervisor, domid, frames);
+    case PHASE_UNPUBLISH:
+        return teardown->from < TEARDOWN_MAPPED
+                   ? 0
+                   : hypervisor_unpublish(hypervisor, domid, attachment->segment->name);
+    default:
+        return 0;
+    }
+}
+
+/* The store first, then memory: pages that a file still describes are never free. */
+static int forget(struct teardown *teardown)
+{
+    struct attachment *attachment = teardown->attachment;
+    struct segment *segment = attachment->segment;
+    struct segments *segments = &teardown->state->segments;
+    bool last = segment->attachment_count == 1 && !segment->kept;
+    int r = 0;
+
+    if (teardown->from >= TEARDOWN_PERSISTED)
+        r = last ? store_remove(teardown->state->store, segment->name)
+                 : store_write(teardown->state->store, segment, attachment);
+    if (r < 0)
+        return r;
+    attachment_remove(segments, attachment);
+    teardown->attachment = NULL;
+    if (last)
+        segment_remove(segments, segment);
+    else
+        segment_mark_run(segment);
+    return 0;
+}
+
+static int quarantine(struct teardown *teardown, int why)
+{
+    struct attachment *attachment = teardown->attachment;
+    struct segment *segment = attachment->segment;
+    bool first_time = attachment->state != ATTACHMENT_QUARANTINED;
+
+    attachment->state = ATTACHMENT_QUARANTINED;
+    attachment->busy = NULL;
+    segment_mark_run(segment);
+    if (first_time) {
+        log_error("segment %s: taking it away from guest %s failed (%s); its pages stay "
+                  "quarantined",
+                  segment->name, attachment->guest_name, strerror(-why));
+        /* As good as it gets: without this the file says "detaching", which repairs the same. */
+        store_write(teardown->state->store, segment, NULL);
+    }
+    return why;
+}
+
+int teardown_slice(struct teardown *teardown)
+{
+    int r;
+
+    if (teardown->phase == PHASE_LOOK)
+        look(teardown);
+    for (; teardown->phase < PHASE_FORGET; teardown->phase++) {
+        r = teardown->gone ? 0 : hypervisor_phase(teardown);
+        if (r > 0)
+            return TEARDOWN_MORE;
+        if (r < 0) {
+            /* Calls on a dying domain fail: judge the error by what the domain is now. */
+            look(teardown);
+            if (!teardown->gone)
+                return quarantine(teardown, r);
+        }
+    }
+    r = forget(teardown);
+    return r < 0 ? quarantine(teardown, r) : 0;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Taking an attachment away: the one path for detaching, rolling back, dead guests, repair after a
+ * crash, and quarantined pages.
+ *
+ * All steps can be repeated. One that fails leaves the attachment quarantined: its pages stay
+ * claimed, and reconcile() tries again. One thread.
+ */
+#pragma once
+
+#include "mapping.h"
+#include "state.h"
+
+/* How far the attachment came: only that much is taken back. */
+enum teardown_from {
+    TEARDOWN_CLAIMED,   /* only in memory */
+    TEARDOWN_PERSISTED, /* in the store; no permission given */
+    TEARDOWN_PERMITTED, /* permission given, nothing mapped */
+    TEARDOWN_MAPPED,    /* perhaps mapped and published */
+};
+
+struct teardown {
+    struct state *state;
+    struct attachment *attachment;
+    enum teardown_from from;
+    bool gone; /* the guest is confirmed dead: the hypervisor has nothing left to take back */
+    int phase;
+    struct mapping mapping;
+};
+
+void teardown_start(struct teardown *teardown, struct state *state, struct attachment *attachment,
+                    enum teardown_from from);
+
+/*
+ * One slice. Returns TEARDOWN_MORE, or 0: done, the attachment is freed, and the segment too if it
+ * was its last and the segment is not kept; or -errno: it is quarantined, and logged.
+ */
+enum { TEARDOWN_MORE = 1 };
+int teardown_slice(struct teardown *teardown);

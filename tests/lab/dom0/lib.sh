@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck shell=sh
+#
+# What the tests in Dom0 (busybox sh) are written with: guests, the daemon, shared bytes and
+# checks.  The host reads the serial line: it knows lines that begin with LAB (a stage),
+# PASS, FAIL and SHOW (the demonstration's transcript).
+
+RESULTS=/run/lab/results
+CONSOLES=/var/log/xen/console
+DAEMON_LOG=/var/log/xenshmd.log
+
+# ---- checks: one line each, and one in $RESULTS for the count
+
+pass() {
+	echo "PASS $1" | tee -a "$RESULTS"
+}
+
+fail() {
+	echo "FAIL $1: got '$2' want $3" | tr '\n' ' ' >>"$RESULTS"
+	echo >>"$RESULTS"
+	tail -n 1 "$RESULTS"
+}
+
+# is NAME GOT WANT
+is() {
+	if [ "$2" = "$3" ]; then pass "$1"; else fail "$1" "$2" "'$3'"; fi
+}
+
+# has NAME GOT PATTERN: a line of GOT matches the basic regular expression.
+has() {
+	if printf '%s\n' "$2" | grep -q -e "$3"; then pass "$1"; else fail "$1" "$2" "a line like '$3'"; fi
+}
+
+# lacks NAME GOT PATTERN
+lacks() {
+	if printf '%s\n' "$2" | grep -q -e "$3"; then fail "$1" "$2" "no line like '$3'"; else pass "$1"; fi
+}
+
+# refused NAME STATUS PATTERN COMMAND...: COMMAND must fail with just this status, say why on
+# stderr, and leave every page where it was.
+refused() {
+	name=$1 want_status=$2 want_text=$3
+	shift 3
+	map_before=$(xenshmctl --json map 2>/dev/null)
+	text=$("$@" 2>&1 >/dev/null)
+	is "$name: exit status" $? "$want_status"
+	has "$name: reason" "$text" "$want_text"
+	is "$name: pages are as before" "$(xenshmctl --json map 2>/dev/null)" "$map_before"
+}
+
+# eventually SECONDS COMMAND...: runs COMMAND until it succeeds.
+eventually() {
+	tries=$(($1 * 10))
+	shift
+	until "$@"; do
+		tries=$((tries - 1))
+		[ $tries -gt 0 ] || return 1
+		usleep 100000
+	done
+}
+
+# ---- guests
+
+guest_id() {
+	xl domid "$1" 2>/dev/null
+}
+
+# guest_config NAME [IOMEM [MEMORY [LINE]]]: an xl configuration on stdout.
+guest_config() {
+	cat <<-END
+		name = "$1"
+		type = "pvh"
+		kernel = "/guest/kernel"
+		ramdisk = "/guest/initrd"
+		extra = "console=hvc0 loglevel=1"
+		memory = ${3:-128}
+		vcpus = 1
+		on_crash = "preserve"
+		${2:+iomem = [ "$2" ]}
+		${4:-}
+	END
+}
+
+guest_is_up() {
+	grep -q '^guest is up' "$CONSOLES/guest-$1.log" 2>/dev/null
+}
+
+# guest_start NAME [IOMEM [MEMORY [LINE]]]: creates the guest, not waiting for it.
+guest_start() {
+	rm -f "$CONSOLES/guest-$1.log"
+	guest_config "$@" >"/tmp/$1.cfg"
+	xl create -q "/tmp/$1.cfg"
+}
+
+# guest_create NAME [IOMEM [MEMORY [LINE]]]: creates the guest and waits for its user space.
+guest_create() {
+	guest_start "$@" && eventually 300 guest_is_up "$1"
+}
+
+guest_exists() {
+	guest_id "$1" >/dev/null
+}
+
+# guest_need NAME...: a test needs these, and most tests leave them as they were.
+guest_need() {
+	for guest; do
+		guest_exists "$guest" || guest_create "$guest" || return 1
+	done
+}
+
+guest_destroy() {
+	for guest; do
+		guest_exists "$guest" && xl destroy "$guest"
+	done
+}
+
+# g NAME COMMAND: runs COMMAND in the guest, through its console; prints what it prints and
+# returns its exit status.
+g() {
+	console=$CONSOLES/guest-$1.log
+	token=$(cat /proc/sys/kernel/random/uuid)
+	from=$(($(wc -c <"$console") + 1))
+	echo "$token $2" >"$(xenstore-read "/local/domain/$(guest_id "$1")/console/tty")"
+	eventually 60 answered || return 255
+	answer | sed "/^end $token/d"
+	return "$(answer | sed -n "s/^end $token //p")"
+}
+
+# What the guest has said to the command that g has sent.
+answer() {
+	tail -c "+$from" "$console" | tr -d '\r' | sed -n "1,/^begin $token/d; p; /^end $token/q"
+}
+
+answered() {
+	answer | grep -q "^end $token"
+}
+
+# ---- shared bytes
+
+# uio POOL: the device of a pool.
+uio() {
+	for name in /sys/class/uio/*/name; do
+		case $(cat "$name") in
+		"$1" | "$1@"*) basename "$(dirname "$name")" | sed 's,^,/dev/,' ;;
+		esac
+	done
+}
+
+# host POOL OFFSET WHAT...: uiotool on the pool, in Dom0.
+host() {
+	device=$(uio "$1")
+	shift
+	uiotool "$device" "$@"
+}
+
+# ---- the daemon
+
+daemon_answers() {
+	xenshmctl status >/dev/null 2>&1
+}
+
+daemon_start() {
+	xenshmd >>"$DAEMON_LOG" 2>&1 &
+	echo $! >/run/lab/xenshmd.pid
+	eventually 30 daemon_answers
+}
+
+daemon_is_gone() {
+	! kill -0 "$(cat /run/lab/xenshmd.pid)" 2>/dev/null
+}
+
+# daemon_stop [SIGNAL]: ends the daemon (TERM) and waits until it is gone.
+daemon_stop() {
+	kill -s "${1:-TERM}" "$(cat /run/lab/xenshmd.pid)" && eventually 30 daemon_is_gone
+}
+
+daemon_kill() {
+	daemon_stop KILL
+}
+
+daemon_need() {
+	daemon_answers || daemon_start
+}
