@@ -412,9 +412,7 @@ int hypervisor_domain_name(struct hypervisor *hypervisor, uint32_t domid,
 
     if (r < 0)
         return r;
-    if (!slot)
-        return -ESRCH;
-    snprintf(ret_name, DOMAIN_NAME_MAX, "%s", slot->name);
+    snprintf(ret_name, DOMAIN_NAME_MAX, "%s", slot ? slot->name : "");
     return 0;
 }
 

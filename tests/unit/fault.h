@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Makes the n-th allocation fail. Needs the linker: -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,
+ * Makes the n-th allocation fail. Needs the linker:
+ *     -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=reallocarray
  * which reaches the objects of the test program, not the C library.
  */
 #pragma once
@@ -16,9 +17,11 @@ static unsigned long fault_hits;
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
 void *__real_realloc(void *p, size_t size);
+void *__real_reallocarray(void *p, size_t count, size_t size);
 void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t count, size_t size);
 void *__wrap_realloc(void *p, size_t size);
+void *__wrap_reallocarray(void *p, size_t count, size_t size);
 
 /* The next `successes` allocations succeed, the one after them fails, once. */
 static inline void fault_after(long successes)
@@ -57,4 +60,9 @@ void *__wrap_calloc(size_t count, size_t size)
 void *__wrap_realloc(void *p, size_t size)
 {
     return fault_now() ? NULL : __real_realloc(p, size);
+}
+
+void *__wrap_reallocarray(void *p, size_t count, size_t size)
+{
+    return fault_now() ? NULL : __real_reallocarray(p, count, size);
 }

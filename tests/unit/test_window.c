@@ -221,6 +221,7 @@ static void test_taken(void **state)
     const struct gfn_range taken[] = {
         frames(0x3a010000, 4),
         frames(0x3a002000, 2),
+        frames(0x3a020000, 1),
         frames(0x80000000, 1),
         { gfn(0x3b000), 0 },          /* empty: takes nothing */
         { gfn(0x3c000), UINT64_MAX }, /* runs over the end: takes all behind it */
@@ -244,7 +245,7 @@ static void test_taken(void **state)
     assert_int_equal(clash.range.count, 2);
     assert_string_equal(clash.what, "another mapping of the guest");
 
-    guest.taken_count = 3;
+    guest.taken_count = 4;
     assert_int_equal(check(&guest, 0x7ffff000, 1), 0);
     assert_int_equal(check(&guest, 0x80000000, 1), WINDOW_E_IN_USE);
     assert_int_equal(check(&guest, 0x80001000, 1), 0);

@@ -128,7 +128,7 @@ g() {
 
 # What the guest has said to the command that g has sent.
 answer() {
-	tail -c "+$from" "$console" | tr -d '\r' | sed -n "1,/^begin $token/d; p; /^end $token/q"
+	tail -c "+$from" "$console" | tr -d '\r' | sed -n "/^begin $token/,/^end $token/p" | sed 1d
 }
 
 answered() {

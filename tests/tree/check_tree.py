@@ -1,0 +1,143 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The rules of the source tree that no compiler checks: licence lines, the one direction of
+includes, who may know Xen, JSON and the log, and how pool memory may be touched. Prints TAP."""
+
+import pathlib
+import re
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+# A file may include files of its own level and of those above it in this list.
+LEVELS = [
+    {"pool", "pool_runs", "window", "uio", "uio_device", "sysfs", "iomem", "scrub", "config",
+     "access", "hypervisor", "hypervisor_xen", "hypervisor_xen_private", "hypervisor_xen_config",
+     "hypervisor_xen_store", "hypervisor_sim", "sim_world", "sim_guest"},
+    {"segment", "guest", "mapping", "publish"},
+    {"operation", "state", "store", "describe", "holders", "placement", "teardown",
+     "operation_attach", "operation_detach", "operation_reclaim"},
+    {"reconcile", "connection"},
+    {"dispatch", "methods"},
+    {"listener", "options", "daemon"},
+    {"main", "main_sim"},
+]
+LEVEL = {name: number for number, names in enumerate(LEVELS) for name in names}
+
+PURE = {"pool", "pool_runs", "window", "segment"}
+XEN_HEADER = re.compile(r"<(libxl|xen|_libxl|xs\.|xentoollog)")
+INCLUDE = re.compile(r'^\s*#\s*include\s+([<"][^>"]+[>"])', re.M)
+
+
+def sources(*folders):
+    for folder in folders:
+        yield from sorted(path for path in (ROOT / folder).rglob("*.[ch]"))
+
+
+def includes(path):
+    return INCLUDE.findall(path.read_text())
+
+
+def tracked():
+    """Every file that is or will be part of the repository; outside one, the sources."""
+    git = subprocess.run(["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+                         cwd=ROOT, capture_output=True, text=True)
+    if git.returncode != 0:
+        return list(sources("common", "daemon", "client", "include", "tests"))
+    return [ROOT / line for line in git.stdout.splitlines() if (ROOT / line).is_file()]
+
+
+def level_of(path):
+    if path.stem.startswith("method_"):
+        return LEVEL["methods"]
+    return LEVEL.get(path.stem)
+
+
+def check_licence():
+    for path in tracked():
+        if path.suffix in {".md", ".json"} or path.name in {"LICENSE", "CHANGELOG", ".gitignore",
+                                                             ".editorconfig", ".clang-format"}:
+            continue
+        head = path.read_bytes()[:400]
+        if b"SPDX-License-Identifier: LGPL-2.1-or-later" not in head:
+            yield f"{path.relative_to(ROOT)}: no SPDX line"
+
+
+def check_levels():
+    for path in sources("daemon"):
+        level = level_of(path)
+        if level is None:
+            yield f"daemon/{path.name}: it has no level in tests/tree/check_tree.py"
+            continue
+        for name in includes(path):
+            other = ROOT / "daemon" / name.strip('"')
+            if name[0] == '"' and other.exists() and (level_of(other) or 0) > level:
+                yield f"daemon/{path.name} includes {other.name}, which stands above it"
+
+
+def check_common():
+    for path in sources("common", "include"):
+        for name in includes(path):
+            own = [ROOT / "common" / name.strip('"'), ROOT / "include" / name.strip('"')]
+            if name[0] == '"' and not any(file.exists() for file in own):
+                yield f"{path.relative_to(ROOT)} includes {name} from outside common/"
+
+
+def check_client():
+    for path in sources("client"):
+        for name in includes(path):
+            if name[0] == '"' and (ROOT / "daemon" / name.strip('"')).exists() \
+                    and not (ROOT / "client" / name.strip('"')).exists() \
+                    and not (ROOT / "common" / name.strip('"')).exists():
+                yield f"client/{path.name} includes the daemon's {name}"
+
+
+def check_xen():
+    for path in sources("common", "daemon", "client", "include"):
+        if path.name.startswith("hypervisor_xen"):
+            continue
+        for name in includes(path):
+            if XEN_HEADER.search(name):
+                yield f"{path.relative_to(ROOT)} includes a Xen header, {name}"
+
+
+def check_pure():
+    forbidden = {'"log.h"', "<stdio.h>", "<unistd.h>", "<fcntl.h>", "<event2/event.h>"}
+    allowed = {"segment.c": {"<stdio.h>"}}  # snprintf
+    for path in sources("daemon"):
+        if path.stem not in PURE:
+            continue
+        for name in set(includes(path)) & forbidden - allowed.get(path.name, set()):
+            yield f"daemon/{path.name} is pure but includes {name}"
+
+
+def check_pool_memory():
+    """Only scrub.c stores to a pool; the simulator's bytes are ordinary memory."""
+    for path in sources("daemon"):
+        text = path.read_text()
+        if path.stem in {"scrub", "state"} or path.stem.startswith(("sim_", "hypervisor_sim",
+                                                                     "method_sim")):
+            continue
+        for number, line in enumerate(text.splitlines(), 1):
+            if re.search(r"mem(set|cpy|move)\s*\([^;]*state_pool_address", line):
+                yield f"daemon/{path.name}:{number}: touches pool memory"
+
+
+CHECKS = [check_licence, check_levels, check_common, check_client, check_xen, check_pure,
+          check_pool_memory]
+
+
+def main():
+    failed = 0
+    print(f"1..{len(CHECKS)}")
+    for number, check in enumerate(CHECKS, 1):
+        faults = list(check())
+        failed += bool(faults)
+        print(f"{'not ok' if faults else 'ok'} {number} - {check.__name__}")
+        for fault in faults:
+            print(f"# {fault}")
+    return 1 if failed else 0
+
+
+sys.exit(main())
