@@ -19,7 +19,7 @@ static const struct {
     { MESSAGE_PARSE_ERROR, "PARSE_ERROR", "send one JSON-RPC 2.0 object a line" },
     { MESSAGE_INVALID_REQUEST, "INVALID_REQUEST", "send one JSON-RPC 2.0 object a line" },
     { MESSAGE_METHOD_NOT_FOUND, "METHOD_NOT_FOUND", "`rpc.discover` lists the methods" },
-    { MESSAGE_INVALID_PARAMS, "INVALID_PARAMS", "`rpc.discover` describes the parameters" },
+    { MESSAGE_INVALID_PARAMS, "INVALID_PARAMS", "`xenshmctl help` and `rpc.discover` describe the parameters" },
     { MESSAGE_INTERNAL_ERROR, "INTERNAL_ERROR", "see the daemon's log" },
 };
 

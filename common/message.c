@@ -42,7 +42,9 @@ int message_read_request(json_t *value, struct message_request *ret_request, str
     if (params && !json_is_object(params) && !json_is_array(params))
         return invalid_request(error, "\"params\" is not an object");
     ret_request->method = json_string_value(method);
-    ret_request->params = params;
+    /* Many clients send an empty array with a call that has no parameters. */
+    if (json_array_size(params) > 0 || json_is_object(params))
+        ret_request->params = params;
     return 0;
 }
 

@@ -26,7 +26,7 @@ enum {
 struct message_request {
     json_t *id;         /* NULL: a notification, which gets no reply */
     const char *method; /* set when the request is valid */
-    json_t *params;     /* object or array; NULL: none given */
+    json_t *params;     /* object or array; NULL: none given, or an empty array */
 };
 
 /*

@@ -35,6 +35,7 @@ struct connection {
     struct evbuffer *output;
     size_t requests; /* held */
     bool reading;
+    bool processing; /* in process_lines(), which updates once at its end */
     bool drained; /* no complete line is left in the frame */
     bool eof;     /* the client sends no more, but may still read */
     bool ended;   /* no more of its input is looked at: close when all is answered */
@@ -90,17 +91,24 @@ static void set_reading(struct connection *connection, bool reading)
         event_del(connection->readable);
 }
 
-/* Closes if nothing more is to come; else reads if there is room for more. */
+/* Closes if nothing more is to come; else goes on if there is room for more. */
 static void connection_update(struct connection *connection)
 {
-    if (connection->fd < 0)
+    if (connection->fd < 0 || connection->processing)
         return;
     if ((connection->ended || (connection->eof && connection->drained)) &&
         connection->requests == 0 && evbuffer_get_length(connection->output) == 0) {
         connection_close(connection);
         return;
     }
-    set_reading(connection, !connection->ended && !connection->eof && !congested(connection));
+    if (congested(connection) || connection->ended) {
+        set_reading(connection, false);
+        return;
+    }
+    /* Lines that were received before a pause come first: the buffer may be full of them. */
+    if (!connection->drained)
+        event_active(connection->resume, EV_TIMEOUT, 0);
+    set_reading(connection, connection->drained && !connection->eof);
 }
 
 /* What cannot be split into lines: one answer, and no more of it. */
@@ -136,6 +144,7 @@ static void process_lines(struct connection *connection)
     size_t length;
 
     connection_hold(connection);
+    connection->processing = true;
     while (connection->fd >= 0 && !connection->ended) {
         /* Its own hold is not a request. */
         if (connection->requests > CONNECTION_REQUESTS_MAX ||
@@ -146,6 +155,7 @@ static void process_lines(struct connection *connection)
             break;
         connection->connections->on_line(connection, line, length);
     }
+    connection->processing = false;
     connection_release(connection);
 }
 
@@ -173,6 +183,7 @@ static void on_readable(evutil_socket_t fd, short what, void *context)
         connection->eof = true;
     else
         frame_received(&connection->frame, (size_t) n);
+    connection->drained = false;
     process_lines(connection);
 }
 
@@ -209,12 +220,9 @@ static void flush_output(struct connection *connection)
 static void on_writable(evutil_socket_t fd, short what, void *context)
 {
     struct connection *connection = context;
-    bool was_congested = congested(connection);
 
     connection_hold(connection);
     flush_output(connection);
-    if (connection->fd >= 0 && was_congested)
-        event_active(connection->resume, EV_TIMEOUT, 0);
     connection_release(connection);
 }
 
@@ -243,6 +251,7 @@ int connection_new(struct connections *connections, int fd, const struct access_
     }
     TAILQ_INSERT_TAIL(&connections->list, connection, link);
     connections->count++;
+    connection->drained = true;
     set_reading(connection, true);
     return 0;
 }
@@ -272,16 +281,12 @@ void connection_hold(struct connection *connection)
 
 void connection_release(struct connection *connection)
 {
-    bool was_congested = connection->fd >= 0 && congested(connection);
-
     connection->requests--;
     if (connection->fd < 0) {
         if (connection->requests == 0)
             connection_free(connection);
         return;
     }
-    if (was_congested && !congested(connection))
-        event_active(connection->resume, EV_TIMEOUT, 0);
     connection_update(connection);
 }
 

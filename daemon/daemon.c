@@ -273,6 +273,8 @@ int daemon_run(const struct daemon_setup *setup)
     struct daemon daemon = { .listener.fd = -1 };
     int r;
 
+    /* Clients, xenstored and the reader of the log may go at any time. */
+    signal(SIGPIPE, SIG_IGN);
     r = setup_state(&daemon, setup);
     if (r == 0)
         r = setup_events(&daemon);

@@ -110,18 +110,6 @@ json_t *describe_pool(const struct state_pool *pool)
                      pool->place.v ? describe_address(gfn_address(pool->place)) : json_null());
 }
 
-/* The name of a guest whose own iomem has the first page of a foreign run. */
-static const struct guest *foreign_holder(const struct state *state, struct mfn_range frames)
-{
-    struct guest *guest = guest_first((struct guests *) &state->guests);
-
-    for (; guest; guest = guest_next(guest))
-        for (size_t i = 0; i < guest->config.iomem_count; i++)
-            if (mfn_range_overlaps(guest->config.iomem[i].frames, frames))
-                return guest;
-    return NULL;
-}
-
 static json_t *describe_run(const struct state *state, const struct state_pool *pool,
                             struct mfn_range frames, const char *kind)
 {
@@ -144,7 +132,7 @@ static const char *run_state_name(enum pool_state state)
 
 static void add_holder(const struct state *state, struct mfn_range frames, json_t *object)
 {
-    const struct guest *holder = foreign_holder(state, frames);
+    const struct guest *holder = guest_holding(&state->guests, frames);
 
     if (holder)
         json_object_set_new(object, "guest", describe_name(holder->name));

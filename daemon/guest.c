@@ -249,6 +249,17 @@ struct guest *guests_unknown_holder(struct guests *guests)
     return NULL;
 }
 
+const struct guest *guest_holding(const struct guests *guests, struct mfn_range frames)
+{
+    struct guest *guest;
+
+    RB_FOREACH(guest, guest_tree, (struct guest_tree *) &guests->tree)
+        for (size_t i = 0; guest->alive && i < guest->config.iomem_count; i++)
+            if (mfn_range_overlaps(guest->config.iomem[i].frames, frames))
+                return guest;
+    return NULL;
+}
+
 const char *guest_state_name(const struct guest *guest)
 {
     static const char *const reasons[] = {

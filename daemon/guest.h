@@ -70,6 +70,9 @@ struct guest *guest_next(struct guest *guest);
 /* A living guest whose configuration is unknown, or NULL. */
 struct guest *guests_unknown_holder(struct guests *guests);
 
+/* A living guest whose own iomem has one of these pages, or NULL. */
+const struct guest *guest_holding(const struct guests *guests, struct mfn_range frames);
+
 /* "running", "paused", "shutdown", "crashed" ... for the protocol. */
 const char *guest_state_name(const struct guest *guest);
 

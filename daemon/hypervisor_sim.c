@@ -208,7 +208,7 @@ static int check_start(struct hypervisor *hypervisor, const struct sim_domain *d
 {
     uint32_t domid;
 
-    if (sim_find(hypervisor, domain->name, &domid) == 0)
+    if (sim_find(hypervisor, domain->name, &domid) == 0 || find_slot(hypervisor, domain->domid))
         return -EEXIST;
     if (domain->iomem_count > SIM_IOMEM_MAX)
         return -E2BIG;
@@ -218,6 +218,14 @@ static int check_start(struct hypervisor *hypervisor, const struct sim_domain *d
             !in_pools(hypervisor, domain->iomem[i].frames))
             return -EINVAL;
     return 0;
+}
+
+/* Domids are not used again unless asked for, and never 0. */
+static uint32_t choose_domid(struct sim_world *world, uint32_t wanted)
+{
+    if (wanted >= world->next_domid)
+        world->next_domid = wanted + 1;
+    return wanted ? wanted : world->next_domid++;
 }
 
 static void fill_slot(struct sim_slot *slot, const struct sim_domain *domain, uint32_t domid)
@@ -252,7 +260,7 @@ int sim_start(struct hypervisor *hypervisor, const struct sim_domain *domain, ui
     if (!slot)
         return -ENOSPC;
     /* A slot that is not in use is not looked at. */
-    fill_slot(slot, domain, world->next_domid++);
+    fill_slot(slot, domain, choose_domid(world, domain->domid));
     r = map_iomem(hypervisor, slot);
     if (r < 0)
         return r;
@@ -353,6 +361,27 @@ uint64_t sim_permitted_pages(struct hypervisor *hypervisor, uint32_t domid)
     return sim_ranges_pages(&hypervisor->world->permissions, domid);
 }
 
+static void each_range(const struct sim_ranges *ranges, uint32_t domid, sim_range_fn each,
+                       void *context)
+{
+    for (uint64_t i = 0; i < ranges->count; i++)
+        if (ranges->items[i].domid == domid)
+            each(context, (struct mfn_range){ mfn(ranges->items[i].host), ranges->items[i].count },
+                 gfn(ranges->items[i].guest));
+}
+
+void sim_each_mapping(struct hypervisor *hypervisor, uint32_t domid, sim_range_fn each,
+                      void *context)
+{
+    each_range(&hypervisor->world->mappings, domid, each, context);
+}
+
+void sim_each_permission(struct hypervisor *hypervisor, uint32_t domid, sim_range_fn each,
+                         void *context)
+{
+    each_range(&hypervisor->world->permissions, domid, each, context);
+}
+
 /* ---- hypervisor.h ---- */
 
 int hypervisor_change_fd(struct hypervisor *hypervisor)
@@ -374,14 +403,11 @@ static int compare_domids(const void *a, const void *b)
     return left->domid < right->domid ? -1 : left->domid > right->domid;
 }
 
-int hypervisor_list(struct hypervisor *hypervisor, const struct hypervisor_domain **ret_domains,
-                    size_t *ret_count)
+void sim_list(struct hypervisor *hypervisor, const struct hypervisor_domain **ret_domains,
+              size_t *ret_count)
 {
     size_t count = 0;
-    int r = sim_fault(hypervisor, "list");
 
-    if (r < 0)
-        return r;
     for (size_t i = 0; i < hypervisor->world->slot_count; i++) {
         const struct sim_slot *slot = &hypervisor->world->domains[i];
         struct hypervisor_domain *domain = &hypervisor->list[count];
@@ -401,6 +427,16 @@ int hypervisor_list(struct hypervisor *hypervisor, const struct hypervisor_domai
     qsort(hypervisor->list, count, sizeof(hypervisor->list[0]), compare_domids);
     *ret_domains = hypervisor->list;
     *ret_count = count;
+}
+
+int hypervisor_list(struct hypervisor *hypervisor, const struct hypervisor_domain **ret_domains,
+                    size_t *ret_count)
+{
+    int r = sim_fault(hypervisor, "list");
+
+    if (r < 0)
+        return r;
+    sim_list(hypervisor, ret_domains, ret_count);
     return 0;
 }
 

@@ -41,6 +41,7 @@ void *sim_pool_address(struct hypervisor *hypervisor, size_t index);
 /* What a toolstack does: domains appear, shut down and go. All return 0 or -errno. */
 struct sim_domain {
     const char *name;
+    uint32_t domid; /* 0: one that no domain had before */
     uint8_t uuid[DOMAIN_UUID_SIZE];
     uint64_t memory_kib;
     uint64_t maxmem_kib;
@@ -50,8 +51,9 @@ struct sim_domain {
     size_t iomem_count;
 };
 #define SIM_IOMEM_MAX 8
+#define SIM_DOMID_MAX 0x7fef /* the last one that a domain can have, DOMID_FIRST_RESERVED - 1 */
 
-/* -EEXIST: a domain has that name; -EINVAL: iomem outside the pools or over RAM; -ENOSPC. */
+/* -EEXIST: a domain has that name or domid; -EINVAL: iomem outside the pools or over RAM; -ENOSPC. */
 int sim_start(struct hypervisor *hypervisor, const struct sim_domain *domain, uint32_t *ret_domid);
 int sim_shutdown(struct hypervisor *hypervisor, uint32_t domid, enum domain_shutdown reason);
 int sim_destroy(struct hypervisor *hypervisor, uint32_t domid);
@@ -69,9 +71,18 @@ volatile uint8_t *sim_guest_byte(struct hypervisor *hypervisor, uint32_t domid, 
 /* The guest's nodes below xenshm/: calls `each` with "<segment>/<key>" and the value. */
 void sim_each_node(struct hypervisor *hypervisor, uint32_t domid,
                    void (*each)(void *context, const char *path, const char *value), void *context);
+/* As hypervisor_list(), but no call that a planned fault counts. */
+void sim_list(struct hypervisor *hypervisor, const struct hypervisor_domain **ret_domains,
+              size_t *ret_count);
 /* Pages mapped into a domain and pages that it may map, for comparisons. */
 uint64_t sim_mapped_pages(struct hypervisor *hypervisor, uint32_t domid);
 uint64_t sim_permitted_pages(struct hypervisor *hypervisor, uint32_t domid);
+/* The same as ranges, in no order, perhaps overlapping; a permission has no guest address. */
+typedef void (*sim_range_fn)(void *context, struct mfn_range frames, gfn_t first);
+void sim_each_mapping(struct hypervisor *hypervisor, uint32_t domid, sim_range_fn each,
+                      void *context);
+void sim_each_permission(struct hypervisor *hypervisor, uint32_t domid, sim_range_fn each,
+                         void *context);
 
 /* The names of the operations that can fail; NULL-terminated. "any" stands for each of them. */
 extern const char *const sim_operations[];

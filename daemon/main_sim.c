@@ -16,6 +16,7 @@
 
 #define POOLS_MAX 16
 #define GUESTS_MAX 128
+#define FAULTS_MAX 16
 #define DEFAULT_POOL "1M"
 
 struct sim_options {
@@ -25,6 +26,12 @@ struct sim_options {
     size_t pool_count;
     struct sim_guest guests[GUESTS_MAX];
     size_t guest_count;
+    struct {
+        char operation[32];
+        uint64_t after;
+        bool kill;
+    } faults[FAULTS_MAX];
+    size_t fault_count;
 };
 
 /* [NAME=]SIZE; the default names are shared_mem, shared_mem1 ... */
@@ -70,6 +77,27 @@ static int add_guest(struct sim_options *options, const char *text)
     return 1;
 }
 
+/* OPERATION[:N[:kill]] */
+static int add_fault(struct sim_options *options, const char *text)
+{
+    char copy[64], *word = copy, *operation, *after;
+
+    if (options->fault_count == FAULTS_MAX)
+        return -1;
+    snprintf(copy, sizeof(copy), "%s", text);
+    operation = strsep(&word, ":");
+    after = strsep(&word, ":");
+    if (strlen(operation) >= sizeof(options->faults[0].operation) ||
+        (after && (strlen(after) > 6 || after[strspn(after, "0123456789")])) ||
+        (word && strcmp(word, "kill") != 0))
+        return -1;
+    strcpy(options->faults[options->fault_count].operation, operation);
+    options->faults[options->fault_count].after = after ? strtoul(after, NULL, 10) : 1;
+    options->faults[options->fault_count].kill = word;
+    options->fault_count++;
+    return 1;
+}
+
 static int take_option(void *context, const char *option, const char *value)
 {
     struct sim_options *options = context;
@@ -80,6 +108,8 @@ static int take_option(void *context, const char *option, const char *value)
     }
     if (strcmp(option, "--pool") == 0)
         return add_pool(options, value);
+    if (strcmp(option, "--fail") == 0)
+        return add_fault(options, value);
     return strcmp(option, "--guest") == 0 ? add_guest(options, value) : 0;
 }
 
@@ -92,6 +122,20 @@ static int start_guests(struct hypervisor *hypervisor, const struct sim_options 
 
         if (r < 0 && r != -EEXIST) {
             log_error("guest %s: %s", options->guests[i].name, strerror(-r));
+            return r;
+        }
+    }
+    return 0;
+}
+
+static int plan_faults(struct hypervisor *hypervisor, const struct sim_options *options)
+{
+    for (size_t i = 0; i < options->fault_count; i++) {
+        int r = sim_fail(hypervisor, options->faults[i].operation, options->faults[i].after, EIO,
+                         options->faults[i].kill);
+
+        if (r < 0) {
+            log_error("--fail: no operation is called '%s'", options->faults[i].operation);
             return r;
         }
     }
@@ -125,6 +169,8 @@ static int open_world(const struct sim_options *options, struct hypervisor **ret
         why = "it has other pools";
     else if (r == -EILSEQ)
         why = "not a world";
+    else if (r == -E2BIG)
+        why = "its pools must have less than 2 GiB together";
     else if (r == -EBUSY)
         why = "another xenshmd-sim has it open";
     if (r < 0)
@@ -147,6 +193,8 @@ static int run(const struct config *config, struct sim_options *options)
     if (r < 0)
         return r;
     r = start_guests(setup.hypervisor, options);
+    if (r == 0)
+        r = plan_faults(setup.hypervisor, options);
     if (r == 0) {
         setup.pool_count = list_pools(setup.hypervisor, pools);
         r = daemon_run(&setup);
@@ -161,6 +209,7 @@ int main(int argc, char **argv)
     const struct options_extra extra = {
         .help = "  --guest NAME[:MEMORY]...  start simulated guests (default memory 128M)\n"
                 "  --pool [NAME=]SIZE...     simulated pools (default " DEFAULT_POOL ")\n"
+                "  --fail OPERATION[:N[:kill]]...  the N-th such call fails, or is the last\n"
                 "  --world FILE              keep the simulated hypervisor in this file\n",
         .take = take_option,
         .context = &options,

@@ -42,13 +42,24 @@ static int check_args(const struct args *args, struct error *error)
     return 0;
 }
 
+static int find_pool(struct request *request, const struct args *args,
+                     struct state_pool **ret_pool, struct error *error)
+{
+    if (!args->pool)
+        return 0;
+    *ret_pool = state_find_pool(request->state, args->pool);
+    return *ret_pool ? 0
+                     : error_set(error, XENSHM_POOL_UNKNOWN, "no pool is called '%s'", args->pool);
+}
+
 void method_guest_attach(struct request *request, const void *decoded)
 {
     const struct args *args = decoded;
     struct error error = { 0 };
+    struct state_pool *pool = NULL;
     struct guest *guest;
 
-    if (check_args(args, &error) == 0 &&
+    if (check_args(args, &error) == 0 && find_pool(request, args, &pool, &error) == 0 &&
         guest_lookup(&request->state->guests, request->state->hypervisor, args->guest, &guest,
                      &error) == 0) {
         struct attach_request attach = {
@@ -56,7 +67,7 @@ void method_guest_attach(struct request *request, const void *decoded)
             .size = args->size,
             .segment = args->segment,
             .name = args->name,
-            .pool = args->pool,
+            .pool = pool,
             .address = args->address,
             .uid = request->peer.uid,
         };

@@ -24,7 +24,8 @@ const struct method sim_methods[] = {
     ROW("sim.fail", sim_fail, "Makes the n-th call of an operation from now on fail.",
         "{pending}"),
     ROW("sim.status", sim_status, "What the simulated hypervisor has mapped and permitted.",
-        "{domains: [{domid, mapped_pages, permitted_pages}], faults_pending}"),
+        "{domains: [{domid, mapped_pages, permitted_pages, mappings: [{host_address, "
+        "guest_address, size}], permissions: [{host_address, size}]}], faults_pending}"),
     { NULL },
 };
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "describe.h"
 #include "message.h"
 #include "method_sim.h"
 #include "hypervisor_sim.h"
@@ -73,6 +74,34 @@ void method_sim_fail(struct request *request, const void *decoded)
                    &error);
 }
 
+static void add_mapping(void *context, struct mfn_range frames, gfn_t first)
+{
+    json_array_append_new(context,
+                          json_pack("{s:o, s:o, s:I}", "host_address",
+                                    describe_address(mfn_address(frames.first)), "guest_address",
+                                    describe_address(gfn_address(first)), "size",
+                                    (json_int_t) pages_to_bytes(frames.count)));
+}
+
+static void add_permission(void *context, struct mfn_range frames, gfn_t first)
+{
+    json_array_append_new(context, json_pack("{s:o, s:I}", "host_address",
+                                             describe_address(mfn_address(frames.first)), "size",
+                                             (json_int_t) pages_to_bytes(frames.count)));
+}
+
+static json_t *describe_domain(struct hypervisor *hypervisor, uint32_t domid)
+{
+    json_t *mappings = json_array(), *permissions = json_array();
+
+    sim_each_mapping(hypervisor, domid, add_mapping, mappings);
+    sim_each_permission(hypervisor, domid, add_permission, permissions);
+    return json_pack("{s:I, s:I, s:I, s:o, s:o}", "domid", (json_int_t) domid, "mapped_pages",
+                     (json_int_t) sim_mapped_pages(hypervisor, domid), "permitted_pages",
+                     (json_int_t) sim_permitted_pages(hypervisor, domid), "mappings", mappings,
+                     "permissions", permissions);
+}
+
 void method_sim_status(struct request *request, const void *args)
 {
     struct hypervisor *hypervisor = request->state->hypervisor;
@@ -80,14 +109,9 @@ void method_sim_status(struct request *request, const void *args)
     json_t *domains = json_array();
     size_t count;
 
-    if (hypervisor_list(hypervisor, &list, &count) < 0)
-        count = 0;
+    sim_list(hypervisor, &list, &count);
     for (size_t i = 0; i < count; i++)
-        json_array_append_new(
-            domains,
-            json_pack("{s:I, s:I, s:I}", "domid", (json_int_t) list[i].domid, "mapped_pages",
-                      (json_int_t) sim_mapped_pages(hypervisor, list[i].domid), "permitted_pages",
-                      (json_int_t) sim_permitted_pages(hypervisor, list[i].domid)));
+        json_array_append_new(domains, describe_domain(hypervisor, list[i].domid));
     request_reply(request, json_pack("{s:o, s:I}", "domains", domains, "faults_pending",
                                      (json_int_t) sim_faults_pending(hypervisor)));
 }

@@ -13,6 +13,7 @@ struct start_args {
     const char *name;
     uint64_t memory;
     uint64_t maxmem;
+    uint64_t domid;
     const char *uuid;
     json_t *iomem;
     json_t *config;
@@ -32,6 +33,8 @@ const struct params_field method_sim_guest_start_fields[] = {
     PARAMS_FIELD(PARAMS_STRING, struct start_args, name, true, "the guest's name"),
     PARAMS_FIELD(PARAMS_SIZE, struct start_args, memory, false, "bytes; default 128 MiB"),
     PARAMS_FIELD(PARAMS_SIZE, struct start_args, maxmem, false, "bytes; default as memory"),
+    PARAMS_FIELD(PARAMS_INTEGER, struct start_args, domid, false,
+                 "default: one that no guest had before"),
     PARAMS_FIELD(PARAMS_STRING, struct start_args, uuid, false, "default: made from the name"),
     PARAMS_FIELD(PARAMS_JSON, struct start_args, iomem, false,
                  "array of \"PFN,COUNT[@GFN]\", hexadecimal, as in an xl config"),
@@ -93,6 +96,9 @@ static int read_start(const struct start_args *args, struct sim_guest *guest, st
     if (args->config && !json_is_boolean(args->config))
         return invalid(error, "'config' must be true or false");
     guest->hide_config = json_is_false(args->config);
+    if (args->domid > SIM_DOMID_MAX)
+        return invalid(error, "'domid' is too large");
+    guest->domid = (uint32_t) args->domid;
     if (args->uuid && uuid_parse(args->uuid, guest->uuid) < 0)
         return invalid(error, "'uuid' is not a UUID");
     return read_iomem(args->iomem, guest, error);
@@ -104,8 +110,7 @@ static json_t *describe(struct request *request, const char *name, uint32_t domi
     char uuid[UUID_TEXT_SIZE] = "";
     size_t count = 0;
 
-    if (hypervisor_list(request->state->hypervisor, &domains, &count) < 0)
-        return json_pack("{s:s, s:I}", "name", name, "domid", (json_int_t) domid);
+    sim_list(request->state->hypervisor, &domains, &count);
     for (size_t i = 0; i < count; i++)
         if (domains[i].domid == domid)
             uuid_format(domains[i].uuid, uuid);
@@ -122,7 +127,7 @@ void method_sim_guest_start(struct request *request, const void *decoded)
     if (read_start(decoded, &guest, &error) == 0) {
         r = sim_guest_start(request->state->hypervisor, &guest, &domid);
         if (r == -EEXIST)
-            invalid(&error, "a guest of that name is running");
+            invalid(&error, "a guest of that name or domid is running");
         else if (r < 0)
             error_set(&error, XENSHM_HYPERVISOR_FAILED, "starting guest '%s' failed: %s",
                       guest.name, strerror(-r));

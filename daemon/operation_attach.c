@@ -32,7 +32,7 @@ struct attach {
     uint64_t pages;
     char share[PARAMS_NAME_MAX + 1]; /* existing segment; "": a new one */
     char name[PARAMS_NAME_MAX + 1];  /* of a new segment; "": the default */
-    char pool[64];                   /* "": any */
+    struct state_pool *pool;         /* NULL: any */
     struct params_address address;
     uint32_t uid;
     uint64_t deadline;             /* of waiting for unknown holders and dead guests */
@@ -401,13 +401,12 @@ int operation_attach(struct state *state, const struct attach_request *request,
     attach->pages = bytes_to_pages(request->size);
     attach->address = request->address;
     attach->uid = request->uid;
+    attach->pool = request->pool;
     attach->deadline = state_now() + state->limits.holder_wait;
     if (request->segment)
         snprintf(attach->share, sizeof(attach->share), "%s", request->segment);
     if (request->name)
         snprintf(attach->name, sizeof(attach->name), "%s", request->name);
-    if (request->pool)
-        snprintf(attach->pool, sizeof(attach->pool), "%s", request->pool);
     /* Ordered against whoever else names this segment. */
     strcpy(attach->operation.segment, request->segment ? attach->share : attach->name);
     operation_submit(&attach->operation);

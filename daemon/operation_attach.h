@@ -9,7 +9,7 @@ struct attach_request {
     uint64_t size;                /* bytes; 0: share `segment` */
     const char *segment;          /* existing segment, or NULL */
     const char *name;             /* of the new segment; NULL: <guest>-<n> */
-    const char *pool;             /* of the new segment; NULL: the first in which it fits */
+    struct state_pool *pool;      /* of the new segment; NULL: the first in which it fits */
     struct params_address address;
     uint32_t uid; /* who owns a new segment */
 };

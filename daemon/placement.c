@@ -44,38 +44,79 @@ static const struct state_pool *roomiest(const struct state *state)
     return best;
 }
 
-static int refuse_full(const struct state_pool *pool, uint64_t pages, struct error *error)
+/* Pages that would be free but for a holder that is not one of our attachments. */
+struct held {
+    uint64_t pages;
+    const char *guest; /* one that holds some; NULL: nobody does */
+    const char *how;
+};
+
+static const char *foreign_guest(const struct state *state, struct mfn_range frames)
+{
+    const struct guest *guest = guest_holding(&state->guests, frames);
+
+    return guest ? guest->name : NULL;
+}
+
+static struct held count_held(const struct state *state, const struct state_pool *pool)
+{
+    const struct pool_run *run = pool_first_run(pool->pool);
+    struct held held = { 0 };
+
+    for (; run; run = pool_next_run(run)) {
+        const struct segment *segment = pool_run_owner(run);
+
+        if (pool_run_state(run) == POOL_FOREIGN) {
+            held.guest = foreign_guest(state, pool_run_frames(run));
+            held.how = "by its own iomem";
+        } else if (pool_run_state(run) == POOL_QUARANTINED && segment) {
+            held.guest = TAILQ_FIRST(&segment->attachments)->guest_name;
+            held.how = "in quarantine";
+        } else {
+            continue;
+        }
+        held.pages += pool_run_frames(run).count;
+    }
+    return held;
+}
+
+static int refuse_full(const struct state *state, const struct state_pool *pool, uint64_t pages,
+                       struct error *error)
 {
     uint64_t free_pages = pool_free_pages(pool->pool);
     uint64_t largest = pool_largest_free(pool->pool);
+    struct held held = count_held(state, pool);
+    const char *plural = free_pages == 1 ? "" : "s";
 
     if (free_pages >= pages)
         return error_set(error, XENSHM_POOL_FULL,
                          "pool '%s' has %" PRIu64 " free pages, at most %" PRIu64
                          " of them in a row, %" PRIu64 " wanted",
                          pool->name, free_pages, largest, pages);
-    return error_set(error, XENSHM_POOL_FULL, "pool '%s' has %" PRIu64 " free page%s, %" PRIu64
-                     " wanted", pool->name, free_pages, free_pages == 1 ? "" : "s", pages);
+    if (held.guest && free_pages + held.pages >= pages)
+        return error_set(error, XENSHM_PAGES_HELD,
+                         "pool '%s' has %" PRIu64 " free page%s, %" PRIu64
+                         " wanted: guest '%s' holds pages %s",
+                         pool->name, free_pages, plural, pages, held.guest, held.how);
+    return error_set(error, XENSHM_POOL_FULL,
+                     "pool '%s' has %" PRIu64 " free page%s, %" PRIu64 " wanted", pool->name,
+                     free_pages, plural, pages);
 }
 
 static int claim_for_request(struct state *state, const struct placement_request *request,
                              struct segment *segment, struct error *error)
 {
-    struct state_pool *pool = NULL;
+    struct state_pool *pool = request->pool;
     int r;
 
-    if (request->pool[0]) {
-        pool = state_find_pool(state, request->pool);
-        if (!pool)
-            return error_set(error, XENSHM_POOL_UNKNOWN, "no pool is called '%s'", request->pool);
-    } else if (state->pool_count == 0) {
+    if (state->pool_count == 0) {
         error_set(error, XENSHM_POOL_UNKNOWN, "there is no pool");
         return error_set_hint(error, "the daemon's log says why no UIO device became one");
     }
     r = pool ? claim_pages(pool, request->pages, segment)
              : claim_anywhere(state, request->pages, segment);
     if (r == POOL_E_FULL)
-        return refuse_full(pool ? pool : roomiest(state), request->pages, error);
+        return refuse_full(state, pool ? pool : roomiest(state), request->pages, error);
     return r < 0 ? no_memory(error) : 0;
 }
 

@@ -10,7 +10,7 @@
 
 struct placement_request {
     const char *name; /* "": <guest>-<n> */
-    const char *pool; /* "": the first pool, by host address, in which it fits */
+    struct state_pool *pool; /* NULL: the first, by host address, in which it fits */
     uint64_t pages;
     uint32_t uid;
 };

@@ -26,6 +26,7 @@ int sim_guest_start(struct hypervisor *hypervisor, const struct sim_guest *guest
     static const uint8_t none[DOMAIN_UUID_SIZE];
     struct sim_domain domain = {
         .name = guest->name,
+        .domid = guest->domid,
         .memory_kib = guest->memory >> 10,
         .maxmem_kib = (guest->maxmem ? guest->maxmem : guest->memory) >> 10,
         .config_known = !guest->hide_config,

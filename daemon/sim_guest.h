@@ -8,6 +8,7 @@
 
 struct sim_guest {
     char name[DOMAIN_NAME_MAX];
+    uint32_t domid;                   /* 0: the next */
     uint64_t memory;                  /* bytes */
     uint64_t maxmem;                  /* bytes; 0: as memory */
     uint8_t uuid[DOMAIN_UUID_SIZE];   /* all zero: made from the name, always the same */

@@ -326,6 +326,10 @@ static void test_without_node(void **state)
     expect_usable(0, "shared_mem@90000000", "/dev/uio1", 0x90000000, 2);
     expect_usable(1, "shared_mem@a0000000", "/dev/uio2", 0xa0000000, 1);
     discover(&match, 1); /* the one with the node; nobody knows what the others are */
+
+    remove_file("/sys/devices/platform/dev-uio1/uio/uio1/device");
+    discover(&default_match, 2);
+    expect_usable(0, "shared_mem@90000000", "/dev/uio1", 0x90000000, 2);
 }
 
 static void test_without_node_hostile_name(void **state)
@@ -385,6 +389,10 @@ static void test_links_below_root(void **state)
     make_link("/sys/devices/platform/dev-uio0/of_node", "/sys/firmware/devicetree/base/" NODE);
     discover(&default_match, 1);
     expect_usable(0, "shared_mem", "/dev/uio0", 0x7ffff000, 1);
+    make_link("/sys/devices/platform/dev-uio0/of_node",
+              "../../../firmware/devicetree/base/" NODE "/.");
+    discover(&default_match, 1);
+    expect_usable(0, "shared_mem", "/dev/uio0", 0x7ffff000, 1);
     make_link("/sys/class/uio/uio0", "/sys/./devices//platform/dev-uio0/uio/uio0/");
     discover(&default_match, 1);
     expect_usable(0, "shared_mem", "/dev/uio0", 0x7ffff000, 1);
@@ -398,16 +406,28 @@ static void test_links_below_root(void **state)
     discover(&default_match, 0);
 }
 
+static void test_link_too_long(void **state)
+{
+    char target[4091];
+
+    for (size_t i = 0; i < sizeof(target); i++)
+        target[i] = "./"[i % 2];
+    target[sizeof(target) - 1] = '\0';
+    make_link("/sys/devices/platform/dev-uio0/uio/uio0/device", target);
+    expect_one_refused("its device tree node cannot be read (File name too long");
+}
+
 /* Only uio and a number is a device; the kernel writes no other names there. */
 static void test_strange_entries(void **state)
 {
-    static const char *const ids[] = { "uio",   "uio00",          "uio1x", "xuio1",
+    static const char *const ids[] = { "uio",   "uio00",          "uio0x", "xuio1",
                                        "uio-1", "uio99999999999", "map0",  "uio 1" };
 
     for (size_t i = 0; i < ELEMENTS(ids); i++)
         add_pool(ids[i], text("shared_mem@9000%zu000", i), 0x90000000 + i * 0x1000, 0x1000);
     make_file("/sys/devices/platform/dev-uio0/uio/uio0/maps/map/addr", "0x1000\n", 0);
     make_file("/sys/devices/platform/dev-uio0/uio/uio0/maps/map01/addr", "0x1000\n", 0);
+    make_file("/sys/devices/platform/dev-uio0/uio/uio0/maps/map9999999/addr", "0x1000\n", 0);
     make_file("/sys/devices/platform/dev-uio0/uio/uio0/maps/other", "0x1000\n", 0);
     discover(&default_match, 1);
     expect_usable(0, "shared_mem", "/dev/uio0", 0x7ffff000, 1);
@@ -422,6 +442,22 @@ static void test_several_pools(void **state)
     expect_usable(0, "shared_mem", "/dev/uio0", 0x7ffff000, 1);
     expect_usable(1, "shared_mem_c", "/dev/uio2", 0x91000000, 3);
     expect_usable(2, "shared_mem_b", "/dev/uio10", 0xa0000000, 512);
+}
+
+/* What has no address comes first, in the order of devices and maps. */
+static void test_order_without_address(void **state)
+{
+    add_pool("uio10", "shared_mem_a@a0000000", 0, 0);
+    add_pool("uio9", "shared_mem_b@91000000", 0, 0);
+    for (unsigned i = 8; i > 0; i--)
+        add_map("uio9", i % 5, 0, 0);
+    discover(&default_match, 7);
+    for (unsigned i = 0; i < 5; i++) {
+        assert_string_equal(maps.items[i].device, "/dev/uio9");
+        assert_int_equal(maps.items[i].map_index, i);
+    }
+    assert_string_equal(maps.items[5].device, "/dev/uio10");
+    expect_usable(6, "shared_mem", "/dev/uio0", 0x7ffff000, 1);
 }
 
 static void test_names_made_unique(void **state)
@@ -593,6 +629,11 @@ static void test_missing_numbers(void **state)
         remove_file(map_file("uio0", 0, files[f]));
         add_map("uio0", 0, 0x80000000, 0x1000);
     }
+    remove_file(map_file("uio0", 0, "addr"));
+    assert_int_equal(mkfifo(text("%s%s", root, map_file("uio0", 0, "addr")), 0600), 0);
+    expect_one_refused("uio0/maps/map0/addr makes no sense"); /* and does not hang */
+    remove_file(map_file("uio0", 0, "addr"));
+    add_map("uio0", 0, 0x80000000, 0x1000);
     remove_file(map_file("uio0", 0, "name")); /* not needed */
     discover(&default_match, 1);
     assert_string_equal(maps.items[0].refusal, "");
@@ -600,6 +641,9 @@ static void test_missing_numbers(void **state)
 
 static void test_reserved_memory(void **state)
 {
+    static const char *const names[] = { "reserved-memory", NULL };
+    static const struct uio_match match = { .names = names };
+
     add_pool("uio0", "reserved-memory/" NODE, 0x80000000, 0x1000);
     add_pool("uio1", "bus/reserved-memory/deep/shared_mem_b@81000000", 0x81000000, 0x1000);
     add_pool("uio2", "reserved-memory-like/shared_mem_c@82000000", 0x82000000, 0x1000);
@@ -609,6 +653,10 @@ static void test_reserved_memory(void **state)
     expect_refused(1, "/reserved-memory, where Xen gives Dom0 no right");
     assert_string_equal(maps.items[2].refusal, "");
     assert_string_equal(maps.items[3].refusal, "");
+
+    add_pool("uio4", "reserved-memory", 0x84000000, 0x1000); /* the folder itself */
+    discover(&match, 1);
+    expect_refused(0, "/reserved-memory, where Xen gives Dom0 no right");
 }
 
 static void test_passthrough(void **state)
@@ -644,6 +692,22 @@ static void test_system_ram(void **state)
             expect_refused(0, "Linux uses its pages as System RAM (0x");
         else
             expect_usable(0, "shared_mem", "/dev/uio0", 0x7ffff000, 1);
+    }
+}
+
+/* A pool of several pages of which only some are RAM, at either end or inside. */
+static void test_system_ram_in_part(void **state)
+{
+    static const char *const lines[] = {
+        "00000000-80000fff : System RAM\n",
+        "80003fff-ffffffff : System RAM\n",
+        "80002000-80002fff : System RAM\n",
+    };
+
+    add_pool("uio0", NODE, 0x80000000, 0x4000);
+    for (size_t i = 0; i < ELEMENTS(lines); i++) {
+        make_file("/proc/iomem", lines[i], 0);
+        expect_one_refused("Linux uses its pages as System RAM (0x");
     }
 }
 
@@ -816,8 +880,10 @@ int main(void)
         TEST(test_without_node_hostile_name),
         TEST_POOL(test_broken_node_link),
         TEST_POOL(test_links_below_root),
+        TEST_POOL(test_link_too_long),
         TEST_POOL(test_strange_entries),
         TEST_POOL(test_several_pools),
+        TEST_POOL(test_order_without_address),
         TEST_POOL(test_names_made_unique),
         TEST_POOL(test_names_that_stay_equal),
         TEST_POOL(test_several_maps),
@@ -829,6 +895,7 @@ int main(void)
         TEST(test_reserved_memory),
         TEST_POOL(test_passthrough),
         TEST_POOL(test_system_ram),
+        TEST(test_system_ram_in_part),
         TEST_POOL(test_unknown_ram),
         TEST(test_overlaps),
         TEST(test_overlaps_with_unusable),

@@ -115,8 +115,9 @@ guest_destroy() {
 }
 
 # g NAME COMMAND: runs COMMAND in the guest, through its console; prints what it prints and
-# returns its exit status.
+# returns its exit status (255: the guest does not answer).
 g() {
+	guest_is_up "$1" || return 255
 	console=$CONSOLES/guest-$1.log
 	token=$(cat /proc/sys/kernel/random/uuid)
 	from=$(($(wc -c <"$console") + 1))
