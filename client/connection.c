@@ -126,6 +126,9 @@ static int receive_more(struct connection *connection)
     if (r)
         return r;
     n = recv(connection->fd, buffer, room, MSG_DONTWAIT);
+    /* A peer that closes with our request unread: the error comes once, before what it sent. */
+    if (n < 0 && errno == ECONNRESET)
+        n = recv(connection->fd, buffer, room, MSG_DONTWAIT);
     if (n == 0 || (n < 0 && errno == ECONNRESET))
         return CONNECTION_E_CLOSED;
     if (n < 0)
