@@ -22,6 +22,9 @@
 #define GOOD "{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"a\":1}}\n"
 #define LONG_TEXT (20 * 1024 * 1024)
 
+/* More than the socket takes, and little enough to be made long before the deadline. */
+#define UNSENT_TEXT (1024 * 1024)
+
 enum behaviour {
     HANG_UP,
     FALL_SILENT,
@@ -178,10 +181,10 @@ static void test_error_without_id(void **state)
 static void test_refused_before_the_request_was_read(void **state)
 {
     pid_t pid = start(IGNORE_REQUEST, "{\"id\":null,\"error\":{\"code\":17}}\n");
-    _cleanup_(cleanup_free) char *text = calloc(1, LONG_TEXT);
+    _cleanup_(cleanup_free) char *text = calloc(1, UNSENT_TEXT);
     _cleanup_(cleanup_json) json_t *reply = NULL;
 
-    memset(text, 'x', LONG_TEXT - 1);
+    memset(text, 'x', UNSENT_TEXT - 1);
     assert_int_equal(converse(text, &reply), 0);
     assert_non_null(json_object_get(reply, "error"));
     stop(pid);
