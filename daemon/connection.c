@@ -292,13 +292,13 @@ void connection_release(struct connection *connection)
 
 void connection_send(struct connection *connection, json_t *message)
 {
-    _cleanup_(cleanup_json) json_t *owned = message;
-    _cleanup_(cleanup_free) char *text = NULL;
+    bool wanted = message && connection->fd >= 0;
+    _cleanup_(cleanup_free) char *text = wanted ? json_dumps(message, JSON_COMPACT) : NULL;
     size_t length, sent = 0;
 
-    if (!message || connection->fd < 0)
+    json_decref(message);
+    if (!wanted)
         return;
-    text = json_dumps(message, JSON_COMPACT);
     if (!text) {
         log_error("out of memory: a reply is lost, its client is cut off");
         connection_close(connection);

@@ -77,6 +77,17 @@ static int guest_add(struct guests *guests, const struct domain_identity *identi
     return 0;
 }
 
+int guest_expect(struct guests *guests, const struct domain_identity *identity,
+                 struct guest **ret_guest)
+{
+    struct guest *guest = guest_find(guests, identity);
+
+    if (!guest)
+        return guest_add(guests, identity, ret_guest);
+    *ret_guest = guest;
+    return 0;
+}
+
 /* Reads the configuration while it is unknown: once known it holds for the domain's whole life. */
 static void read_config(struct guests *guests, struct hypervisor *hypervisor, struct guest *guest)
 {

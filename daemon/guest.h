@@ -62,6 +62,12 @@ int guest_lookup(struct guests *guests, struct hypervisor *hypervisor, const cha
                  struct guest **ret_guest, struct error *error);
 /* Asks for the names of the living guests again: domains can be renamed. */
 void guests_refresh_names(struct guests *guests, struct hypervisor *hypervisor);
+/*
+ * A guest that the next refresh will find, or not: until then it is not alive. The one that is
+ * there already, if there is. Returns 0 or -ENOMEM.
+ */
+int guest_expect(struct guests *guests, const struct domain_identity *identity,
+                 struct guest **ret_guest);
 /* The guest with exactly this identity, alive or not; or NULL. */
 struct guest *guest_find(struct guests *guests, const struct domain_identity *identity);
 struct guest *guest_first(struct guests *guests);

@@ -65,6 +65,13 @@ static volatile uint8_t *view_byte(const struct view *view, uint64_t address)
                           : host_byte(view, address);
 }
 
+/* One step on from `address`, where `byte` is: pages need not lie side by side. */
+static volatile uint8_t *next_byte(const struct view *view, uint64_t address,
+                                   volatile uint8_t *byte)
+{
+    return (address & PAGE_MASK) == PAGE_MASK ? view_byte(view, address + 1) : byte + 1;
+}
+
 /* Every byte is there, or nothing is touched. */
 static int check_view(const struct view *view, uint64_t address, uint64_t length,
                       struct error *error)
@@ -72,7 +79,7 @@ static int check_view(const struct view *view, uint64_t address, uint64_t length
     if (length > LENGTH_MAX || length > UINT64_MAX - address)
         return error_set(error, MESSAGE_INVALID_PARAMS,
                          "Invalid params: at most %d bytes at once", LENGTH_MAX);
-    for (uint64_t i = 0; i < length; i++)
+    for (uint64_t i = 0; i < length; i = ((address + i) | PAGE_MASK) + 1 - address)
         if (!view_byte(view, address + i))
             return error_set(error, XENSHM_NOT_ATTACHED, "nothing is mapped at 0x%" PRIx64,
                              address + i);
@@ -99,25 +106,26 @@ static void read_memory(struct request *request, const struct memory_args *args,
 
     if (open_view(request, args, is_guest, &view, &error) == 0 &&
         check_view(&view, args->address.value, args->length, &error) == 0) {
+        volatile uint8_t *byte = view_byte(&view, args->address.value);
+
         text = calloc(1, args->length * 2 + 1);
         for (uint64_t i = 0; text && i < args->length; i++) {
-            uint8_t byte = *view_byte(&view, args->address.value + i);
+            uint8_t value = *byte;
 
-            text[i * 2] = digits[byte >> 4];
-            text[i * 2 + 1] = digits[byte & 15];
+            text[i * 2] = digits[value >> 4];
+            text[i * 2 + 1] = digits[value & 15];
+            byte = next_byte(&view, args->address.value + i, byte);
         }
     }
     request_finish(request, text ? json_pack("{s:s}", "data", text) : NULL, &error);
 }
 
-static int parse_byte(const char *text, uint8_t *ret_byte)
+/* Two hexadecimal digits; check_data() has seen them. */
+static uint8_t parse_byte(const char *text)
 {
-    char pair[3] = { text[0], text[1], '\0' }, *end;
+    char pair[3] = { text[0], text[1], '\0' };
 
-    if (strspn(pair, "0123456789abcdefABCDEF") != 2)
-        return -EINVAL;
-    *ret_byte = (uint8_t) strtoul(pair, &end, 16);
-    return 0;
+    return (uint8_t) strtoul(pair, NULL, 16);
 }
 
 static int check_data(const char *data, struct error *error)
@@ -137,13 +145,14 @@ static void write_memory(struct request *request, const struct memory_args *args
 
     if (check_data(args->data, &error) == 0 &&
         open_view(request, args, is_guest, &view, &error) == 0 &&
-        check_view(&view, args->address.value, length, &error) == 0)
-        for (uint64_t i = 0; i < length; i++) {
-            uint8_t byte = 0;
+        check_view(&view, args->address.value, length, &error) == 0) {
+        volatile uint8_t *byte = view_byte(&view, args->address.value);
 
-            parse_byte(args->data + i * 2, &byte);
-            *view_byte(&view, args->address.value + i) = byte;
+        for (uint64_t i = 0; i < length; i++) {
+            *byte = parse_byte(args->data + i * 2);
+            byte = next_byte(&view, args->address.value + i, byte);
         }
+    }
     request_finish(request, json_object(), &error);
 }
 

@@ -260,7 +260,7 @@ static int map_failed(struct attach *attach, int r)
                          attachment->guest_name, gfn_address(attachment->first),
                          gfn_address(gfn(gfn_range_end(attachment_frames(attachment)))) - 1);
     if (guests_refresh(&state->guests, state->hypervisor) == 0 &&
-        (!attachment->guest || !attachment->guest->alive))
+        !attachment->guest->alive)
         return error_set(&attach->operation.error, XENSHM_GUEST_DYING,
                          "guest '%s' died meanwhile", attachment->guest_name);
     return hypervisor_failed(attach, "mapping the pages", r);
@@ -349,6 +349,31 @@ static enum operation_turn roll_back(struct attach *attach)
     return OPERATION_DONE;
 }
 
+/* `looked`: the guests are as of this turn. */
+static void begin_roll_back(struct attach *attach, bool looked)
+{
+    teardown_start(&attach->teardown, attach->operation.state, attach->attachment,
+                   attach->reached);
+    attach->teardown.looked = looked;
+    attach->teardown.announce = attach->phase >= PUBLISH;
+    attach->attachment->state = ATTACHMENT_DETACHING;
+    attach->phase = ROLL_BACK;
+}
+
+/* Between two turns the guest may have died, and its domid be used again. */
+static int check_again(struct attach *attach)
+{
+    struct state *state = attach->operation.state;
+    int r = guests_refresh(&state->guests, state->hypervisor);
+
+    if (r < 0)
+        return hypervisor_failed(attach, "listing the domains", r);
+    if (!attach->attachment->guest->alive)
+        return error_set(&attach->operation.error, XENSHM_GUEST_DYING,
+                         "guest '%s' died meanwhile", attach->attachment->guest_name);
+    return 0;
+}
+
 static enum operation_turn attach_step(struct operation *operation)
 {
     struct attach *attach = attach_of(operation);
@@ -358,6 +383,8 @@ static enum operation_turn attach_step(struct operation *operation)
 
         if (turn != OPERATION_AGAIN)
             return turn;
+    } else if (attach->phase < ROLL_BACK && check_again(attach) != 0) {
+        begin_roll_back(attach, false);
     }
     while (attach->phase < ROLL_BACK) {
         bool again = false;
@@ -366,9 +393,7 @@ static enum operation_turn attach_step(struct operation *operation)
         if (again)
             return OPERATION_AGAIN;
         if (r) {
-            attach->phase = ROLL_BACK;
-            teardown_start(&attach->teardown, operation->state, attach->attachment,
-                           attach->reached);
+            begin_roll_back(attach, true);
         } else if (attach->phase == COMMIT) {
             commit_result(attach);
             return OPERATION_DONE;

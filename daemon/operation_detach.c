@@ -77,9 +77,18 @@ static struct attachment *named_attachment(struct detach *detach, struct guest *
 /* The next attachment to take away; NULL: no more, or an error. */
 static struct attachment *pick(struct detach *detach)
 {
-    struct guest *guest =
-        guest_find(&detach->operation.state->guests, &detach->operation.identity);
+    struct state *state = detach->operation.state;
+    struct guest *guest;
+    int r;
 
+    /* Whoever was meant when the request came may be gone, and the domid somebody else's. */
+    r = guests_refresh(&state->guests, state->hypervisor);
+    if (r < 0) {
+        error_set(&detach->operation.error, XENSHM_HYPERVISOR_FAILED,
+                  "listing the domains failed: %s", strerror(-r));
+        return NULL;
+    }
+    guest = guest_find(&state->guests, &detach->operation.identity);
     if (!guest) {
         error_set(&detach->operation.error, XENSHM_NOT_ATTACHED,
                   "the guest with domid %u is gone, and so are its attachments",
@@ -107,8 +116,10 @@ static int announce(struct detach *detach, struct attachment *attachment)
         return error_set(error, XENSHM_STORE_FAILED,
                          "segment '%s' cannot be written to the store: %s", name, strerror(-r));
     }
+    if (!attachment->guest->alive)
+        return 0;
     r = publish_detaching(state->hypervisor, attachment);
-    if (r == 0 || guests_refresh(&state->guests, state->hypervisor) < 0 || !attachment->guest ||
+    if (r == 0 || guests_refresh(&state->guests, state->hypervisor) < 0 ||
         !attachment->guest->alive)
         return 0;
     attachment->state = ATTACHMENT_ATTACHED;
@@ -136,6 +147,7 @@ static int begin(struct detach *detach, struct attachment *attachment)
     attachment->busy = &detach->operation;
     json_array_append_new(detach->detached, describe_attachment(attachment));
     teardown_start(&detach->teardown, detach->operation.state, attachment, TEARDOWN_MAPPED);
+    detach->teardown.looked = true;
     return 0;
 }
 
@@ -161,7 +173,8 @@ static enum operation_turn proceed(struct detach *detach)
         log_info("segment %s: detached from guest %s", name, guest);
         return detach->all ? OPERATION_AGAIN : finished(detach);
     }
-    error_set(&detach->operation.error, XENSHM_HYPERVISOR_FAILED,
+    error_set(&detach->operation.error,
+              detach->teardown.store_failed ? XENSHM_STORE_FAILED : XENSHM_HYPERVISOR_FAILED,
               "taking segment '%s' away from guest '%s' failed: %s", name, guest, strerror(-r));
     error_set_hint(&detach->operation.error,
                    "its pages stay quarantined until it works, or the guest is gone");

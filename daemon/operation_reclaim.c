@@ -46,6 +46,7 @@ static enum operation_turn reclaim_step(struct operation *operation)
             return OPERATION_DONE;
         attachment->busy = operation;
         teardown_start(&reclaim->teardown, operation->state, attachment, TEARDOWN_MAPPED);
+        reclaim->teardown.announce = attachment->state == ATTACHMENT_ATTACHING;
         reclaim->started = true;
     }
     r = teardown_slice(&reclaim->teardown);

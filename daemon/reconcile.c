@@ -13,14 +13,18 @@ static int load_attachment(struct state *state, struct segment *segment,
                            const struct store_attachment *stored)
 {
     struct attachment *attachment;
+    struct guest *guest;
     int r;
 
-    r = attachment_new(&state->segments, segment, &stored->identity, &attachment);
+    r = guest_expect(&state->guests, &stored->identity, &guest);
+    if (r == 0)
+        r = attachment_new(&state->segments, segment, &stored->identity, &attachment);
     if (r < 0)
         return r;
     attachment->first = stored->first;
     attachment->state = stored->state;
     memcpy(attachment->guest_name, stored->guest_name, DOMAIN_NAME_MAX);
+    attachment_set_guest(attachment, guest);
     return 0;
 }
 
@@ -64,23 +68,11 @@ int reconcile_load(struct state *state)
     return store_load(state->store, load_segment, state);
 }
 
-/* Attachments from the store find their guest, or that it is gone. */
-static void link_guest(struct state *state, struct attachment *attachment)
-{
-    struct guest *guest;
-
-    if (attachment->guest)
-        return;
-    guest = guest_find(&state->guests, &attachment->identity);
-    if (guest)
-        attachment_set_guest(attachment, guest);
-}
-
 static bool to_be_reclaimed(const struct attachment *attachment)
 {
     if (attachment->busy)
         return false;
-    if (!attachment->guest || !attachment->guest->alive)
+    if (!attachment->guest->alive)
         return true;
     /* Nobody is at work on it: it was interrupted, or it failed. */
     return attachment->state != ATTACHMENT_ATTACHED;
@@ -111,7 +103,6 @@ static void reconcile_segment(struct state *state, struct segment *segment)
     }
     for (attachment = TAILQ_FIRST(&segment->attachments); attachment; attachment = next) {
         next = TAILQ_NEXT(attachment, segment_link);
-        link_guest(state, attachment);
         if (to_be_reclaimed(attachment) && operation_reclaim(state, attachment) < 0)
             log_error("segment %s: out of memory to take it back", segment->name);
     }

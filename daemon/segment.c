@@ -177,11 +177,20 @@ void attachment_remove(struct segments *segments, struct attachment *attachment)
 
 void attachment_set_guest(struct attachment *attachment, struct guest *guest)
 {
+    struct attachment *before;
+
     if (attachment->guest)
         TAILQ_REMOVE(&attachment->guest->attachments, attachment, guest_link);
     attachment->guest = guest;
-    if (guest)
-        TAILQ_INSERT_TAIL(&guest->attachments, attachment, guest_link);
+    if (!guest)
+        return;
+    TAILQ_FOREACH_REVERSE(before, &guest->attachments, attachment_list, guest_link)
+        if (before->first.v <= attachment->first.v)
+            break;
+    if (before)
+        TAILQ_INSERT_AFTER(&guest->attachments, before, attachment, guest_link);
+    else
+        TAILQ_INSERT_HEAD(&guest->attachments, attachment, guest_link);
 }
 
 struct gfn_range attachment_frames(const struct attachment *attachment)

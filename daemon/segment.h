@@ -49,7 +49,7 @@ enum attachment_state {
 
 struct attachment {
     struct segment *segment;
-    struct guest *guest; /* NULL: no such domain (any more) */
+    struct guest *guest; /* alive or not */
     struct domain_identity identity;
     char guest_name[DOMAIN_NAME_MAX]; /* as it was when attached */
     gfn_t first;
@@ -108,11 +108,11 @@ bool segment_quarantined(const struct segment *segment);
 /* Shows that in the pool: after a change of its attachments' states. */
 void segment_mark_run(struct segment *segment);
 
-/* A new attachment, in state ATTACHING, of a guest that may be NULL. Owned by the segment. */
+/* A new attachment, in state ATTACHING, of no guest yet. Owned by the segment. */
 int attachment_new(struct segments *segments, struct segment *segment,
                    const struct domain_identity *identity, struct attachment **ret_attachment);
 void attachment_remove(struct segments *segments, struct attachment *attachment);
-/* Puts the attachment into the guest's list, or takes it out (NULL). */
+/* Puts the attachment into the guest's list, by guest address, or takes it out (NULL). */
 void attachment_set_guest(struct attachment *attachment, struct guest *guest);
 struct gfn_range attachment_frames(const struct attachment *attachment);
 struct attachment *segment_attachment(struct segment *segment, const struct guest *guest);

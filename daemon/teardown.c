@@ -5,8 +5,9 @@
 #include <string.h>
 
 #include "log.h"
+#include "publish.h"
 
-enum { PHASE_LOOK, PHASE_PERMIT, PHASE_UNMAP, PHASE_REVOKE, PHASE_UNPUBLISH, PHASE_FORGET };
+enum { PHASE_ANNOUNCE, PHASE_PERMIT, PHASE_UNMAP, PHASE_REVOKE, PHASE_UNPUBLISH, PHASE_FORGET };
 
 void teardown_start(struct teardown *teardown, struct state *state, struct attachment *attachment,
                     enum teardown_from from)
@@ -15,21 +16,35 @@ void teardown_start(struct teardown *teardown, struct state *state, struct attac
         .state = state,
         .attachment = attachment,
         .from = from,
-        .phase = PHASE_LOOK,
+        .phase = PHASE_ANNOUNCE,
     };
     mapping_start(&teardown->mapping, state->hypervisor, attachment->identity.domid,
                   attachment->first, segment_frames(attachment->segment));
 }
 
-/* A fresh look: is the guest confirmed dead? Unknown means alive. */
-static void look(struct teardown *teardown)
+/*
+ * A fresh look: is the guest confirmed dead? -errno: it is unknown whose domid that is now, and so
+ * nothing may be done to it.
+ */
+static int look(struct teardown *teardown)
 {
     const struct guest *guest;
+    int r = guests_refresh(&teardown->state->guests, teardown->state->hypervisor);
 
-    if (guests_refresh(&teardown->state->guests, teardown->state->hypervisor) < 0)
-        return;
+    if (r < 0)
+        return r;
     guest = guest_find(&teardown->state->guests, &teardown->attachment->identity);
     teardown->gone = !guest || !guest->alive;
+    return 0;
+}
+
+/* Before the hypervisor is touched: between two turns a domid may have got another owner. */
+static int first_look(struct teardown *teardown)
+{
+    bool needed = teardown->from >= TEARDOWN_PERMITTED && !teardown->gone && !teardown->looked;
+
+    teardown->looked = false;
+    return needed ? look(teardown) : 0;
 }
 
 static int hypervisor_phase(struct teardown *teardown)
@@ -40,6 +55,11 @@ static int hypervisor_phase(struct teardown *teardown)
     uint32_t domid = attachment->identity.domid;
 
     switch (teardown->phase) {
+    case PHASE_ANNOUNCE:
+        /* As well as it goes: it is too late to keep the pages. */
+        if (teardown->announce)
+            publish_detaching(hypervisor, attachment);
+        return 0;
     case PHASE_PERMIT:
         /* Unmapping needs the permission, which an interrupted earlier try may have taken. */
         return teardown->from < TEARDOWN_MAPPED ? 0 : hypervisor_permit(hypervisor, domid, frames);
@@ -104,10 +124,10 @@ static int quarantine(struct teardown *teardown, int why)
 
 int teardown_slice(struct teardown *teardown)
 {
-    int r;
+    int r = first_look(teardown);
 
-    if (teardown->phase == PHASE_LOOK)
-        look(teardown);
+    if (r < 0)
+        return quarantine(teardown, r);
     for (; teardown->phase < PHASE_FORGET; teardown->phase++) {
         r = teardown->gone ? 0 : hypervisor_phase(teardown);
         if (r > 0)
@@ -120,5 +140,6 @@ int teardown_slice(struct teardown *teardown)
         }
     }
     r = forget(teardown);
+    teardown->store_failed = r < 0;
     return r < 0 ? quarantine(teardown, r) : 0;
 }

@@ -139,7 +139,7 @@ class Death(Scenario):
     """A guest dies: what it had alone becomes free, what it shared stays with the other."""
 
     pairs = True
-    calls = {"list": 3, "store_remove": 1, "store_write": 1, "any": 6}
+    calls = {"list": 2, "store_remove": 1, "store_write": 1, "any": 4}
 
     def prepare(self, world):
         world.attach("alpha", 2 * PAGE, name="s0")

@@ -67,7 +67,11 @@ class Client:
     def __init__(self, path):
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.socket.settimeout(PATIENCE)
-        self.socket.connect(path)
+        try:
+            self.socket.connect(path)
+        except OSError:
+            self.socket.close()
+            raise
         self.buffer = b""
         self.id = 0
 
@@ -137,7 +141,10 @@ def result_of(reply):
 
 
 class World:
-    """One simulated host: a world file, a state directory, and a daemon on them."""
+    """
+    One simulated host: a world file, a state directory, and a daemon on them. The options are for
+    the first start: what they make outlives the daemon.
+    """
 
     def __init__(self, *options):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="xenshmd-", dir=fast_folder()))
@@ -159,6 +166,7 @@ class World:
             self.process = subprocess.Popen(
                 [SIM, "--world", self.world, "--state-dir", self.state, *self.options, *options],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)
+        self.options = ()
         if wait:
             self.client = self.connect()
         return self
@@ -197,6 +205,10 @@ class World:
     def stop(self):
         """SIGTERM, and an orderly end."""
         self.process.send_signal(signal.SIGTERM)
+        return self.ended()
+
+    def ended(self):
+        """Waits for the orderly end."""
         status = self.process.wait(PATIENCE)
         self.process = None
         self.disconnect()
@@ -259,6 +271,11 @@ class World:
     def fail(self, operation, after=1, **params):
         return self.call("sim.fail", operation=operation, after=after, **params)["pending"]
 
+    def fail_all(self, operation, count=60, **params):
+        """The next `count` calls fail."""
+        self.batch(*[("sim.fail", {"operation": operation, "after": n + 1, **params})
+                     for n in range(count)])
+
     def forgive(self):
         """No fault is planned any more. Returns how many were."""
         pending = self.call("sim.status")["faults_pending"]
@@ -275,12 +292,13 @@ class World:
                                 "data": (data * (length // len(data))).hex()}))
 
     def read(self, guest, attachment):
+        """All bytes of the attachment (or a part of one), as the guest sees them."""
         parts = self.each_part(attachment, lambda address, length: (
             "sim.guest.read", {"name": guest, "address": hex(address), "length": length}))
         return b"".join(bytes.fromhex(part["data"]) for part in parts)
 
     def each_part(self, attachment, make):
-        start, size, part = int(attachment["guest_address"], 16), attachment["size"], 8 * PAGE
+        start, size, part = int(attachment["guest_address"], 16), attachment["size"], 16 * PAGE
         results = []
         for offset in range(0, size, part):
             method, params = make(start + offset, min(part, size - offset))

@@ -30,7 +30,7 @@ write_cross_file() {
 
 configure() {
 	meson setup --cross-file "$OUT/cross.ini" --prefix /usr --sysconfdir /etc --localstatedir /var \
-		--buildtype debugoptimized -Dxen=enabled -Dtests=false "$build" "$TOP"
+		--buildtype debugoptimized -Dxen=enabled -Dtests=true "$build" "$TOP"
 }
 
 write_cross_file >"$OUT/cross.ini.new"

@@ -16,7 +16,7 @@ XEN_NEEDS=(libc6 libgcc-s1 libyajl2 libext2fs2 libcom-err2 libuuid1 libblkid1 zl
 	libncurses6 libtinfo6)
 PROJECT_NEEDS=(libevent-2.1-7 libevent-core-2.1-7 libjansson4 libinih1 libcmocka0)
 HEADERS=(linux-libc-dev libc6-dev libxen-dev libevent-dev libjansson-dev libinih-dev libfdt-dev
-	libcmocka-dev libbsd-dev libmd-dev)
+	libcmocka-dev libbsd-dev)
 
 write_apt_configuration() {
 	mkdir -p "$OUT/apt/lists/partial" "$OUT/apt/cache/archives/partial" "$OUT/debs"

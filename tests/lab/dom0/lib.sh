@@ -154,6 +154,11 @@ host() {
 	uiotool "$device" "$@"
 }
 
+# pages_are_free: no page of any pool is used, foreign or quarantined.
+pages_are_free() {
+	map=$(xenshmctl --json map) && ! echo "$map" | grep -q '"state":"\(used\|foreign\|quarantined\)"'
+}
+
 # ---- the daemon
 
 daemon_answers() {
@@ -167,12 +172,13 @@ daemon_start() {
 }
 
 daemon_is_gone() {
-	! kill -0 "$(cat /run/lab/xenshmd.pid)" 2>/dev/null
+	[ ! -e /run/lab/xenshmd.pid ] || ! kill -0 "$(cat /run/lab/xenshmd.pid)" 2>/dev/null
 }
 
-# daemon_stop [SIGNAL]: ends the daemon (TERM) and waits until it is gone.
+# daemon_stop [SIGNAL]: ends the daemon (TERM), if there is one, and waits until it is gone.
 daemon_stop() {
-	kill -s "${1:-TERM}" "$(cat /run/lab/xenshmd.pid)" && eventually 30 daemon_is_gone
+	daemon_is_gone || kill -s "${1:-TERM}" "$(cat /run/lab/xenshmd.pid)"
+	eventually 30 daemon_is_gone
 }
 
 daemon_kill() {

@@ -18,6 +18,7 @@ run_file() {
 
 # The next file must find every page free; guests are left running, to save their start.
 clean_up() {
+	daemon_need
 	for guest in $(xl list | sed -n '3,$ s/ .*//p'); do
 		xenshmctl detach "$guest" --all >/dev/null 2>&1
 	done

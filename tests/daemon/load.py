@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Many clients at work, and what must be true of the daemon after it was ended among them.
+
+Each guest has a client of its own, which has one request under way at a time. What was confirmed is
+remembered, and what was under way when the daemon ended may be done or not.
+"""
+
+import json
+import selectors
+
+from world import PAGE, Client, Gone, Refused, stable_names
+
+STABLE = stable_names()
+
+
+class Worker:
+    """The client of one guest."""
+
+    def __init__(self, guest):
+        self.guest = guest
+        self.client = None
+        self.pending = None  # (method, params) under way
+
+
+class Load:
+    def __init__(self, world, guests, source):
+        self.world = world
+        self.random = source
+        self.workers = [Worker(guest) for guest in guests]
+        self.confirmed = {}  # (guest, segment): attachment
+        self.patterns = {}  # segment: bytes in it, where known
+        self.number = 0
+        self.confirmed_total = self.interrupted_total = 0
+
+    # ---- requests ----
+
+    def mine(self, guest):
+        return [segment for owner, segment in self.confirmed if owner == guest]
+
+    def choose(self, worker):
+        """The next request of a worker."""
+        mine = self.mine(worker.guest)
+        others = {segment for owner, segment in self.confirmed if owner != worker.guest}
+        dice = self.random.random()
+        if len(mine) > 6 or (mine and dice < 0.35):
+            if dice < 0.03:
+                return "guest.detach", {"guest": worker.guest, "all": True}
+            return "guest.detach", {"guest": worker.guest, "segment": self.random.choice(mine)}
+        if mine and dice < 0.55:
+            segment = self.random.choice(mine)
+            attachment = self.confirmed[worker.guest, segment]
+            return "sim.guest.write", {
+                "name": worker.guest, "address": attachment["guest_address"],
+                "data": (self.random.randbytes(4) * 64).hex()}
+        if others - set(mine) and dice < 0.7:
+            return "guest.attach", {"guest": worker.guest,
+                                    "segment": self.random.choice(sorted(others - set(mine)))}
+        self.number += 1
+        return "guest.attach", {"guest": worker.guest, "name": f"n{self.number}",
+                                "size": PAGE * self.random.choice((1, 1, 1, 2, 5, 70))}
+
+    def send(self, worker):
+        worker.pending = method, params = self.choose(worker)
+        if method == "sim.guest.write":
+            # Until it is confirmed, or refused, nobody knows what is in it.
+            self.patterns.pop(self.segment_at(worker.guest, params["address"]), None)
+        worker.client.send(worker.client.request(method, params))
+
+    def segment_at(self, guest, address):
+        for (owner, segment), attachment in self.confirmed.items():
+            if owner == guest and attachment["guest_address"] == address:
+                return segment
+        return None
+
+    def receive(self, worker):
+        reply = worker.client.reply(worker.client.id)
+        method, params = worker.pending
+        worker.pending = None
+        if "error" in reply:
+            refusal = Refused(reply["error"])
+            assert refusal.name in STABLE, reply
+            # Others detach what this one wants to share; nothing else is refused.
+            assert refusal.name in ("SEGMENT_UNKNOWN", "POOL_FULL"), (method, params, reply)
+            return
+        self.confirmed_total += 1
+        self.confirm(worker.guest, method, params, reply["result"])
+
+    def confirm(self, guest, method, params, result):
+        if method == "guest.attach":
+            assert result["state"] == "attached", result
+            segment = result["segment"]
+            self.confirmed[guest, segment] = result
+            if "size" in params:
+                self.patterns[segment] = bytes(256)
+        elif method == "guest.detach":
+            for attachment in result["detached"]:
+                del self.confirmed[guest, attachment["segment"]]
+        else:
+            segment = self.segment_at(guest, params["address"])
+            writers = [w for w in self.workers if w.pending and w.pending[0] == method and
+                       self.segment_at(w.guest, w.pending[1]["address"]) == segment]
+            if not writers:
+                self.patterns[segment] = bytes.fromhex(params["data"])
+
+    def run(self):
+        """Until the daemon is gone."""
+        selector = selectors.DefaultSelector()
+        try:
+            for worker in self.workers:
+                worker.client = Client(str(self.world.state / "xenshmd.sock"))
+                selector.register(worker.client.socket, selectors.EVENT_READ, worker)
+                self.send(worker)
+            while selector.get_map():
+                for key, _ in selector.select(20):
+                    try:
+                        self.receive(key.data)
+                        self.send(key.data)
+                    except Gone:
+                        selector.unregister(key.fileobj)
+        except (Gone, ConnectionRefusedError, FileNotFoundError):
+            self.drain()
+        finally:
+            selector.close()
+            for worker in self.workers:
+                if worker.client:
+                    worker.client.close()
+                worker.client = None
+
+    def drain(self):
+        """The daemon ended while the clients were still starting: what it has said counts."""
+        for worker in self.workers:
+            try:
+                while worker.client and worker.pending:
+                    self.receive(worker)
+            except Gone:
+                pass
+
+    # ---- after the restart ----
+
+    def compare(self, snapshot):
+        there = {(a["guest"]["name"], a["segment"]): a
+                 for segment in snapshot["segments"] for a in segment["attachments"]}
+        for worker in self.workers:
+            if worker.pending:
+                self.interrupted_total += 1
+                self.resolve(worker, there)
+            worker.pending = None
+        assert there == self.confirmed, (there, self.confirmed)
+        self.compare_data()
+
+    def resolve(self, worker, there):
+        """What was under way when the daemon ended has been done, or has not."""
+        method, params = worker.pending
+        guest = worker.guest
+        if method == "guest.attach":
+            key = guest, params.get("name") or params["segment"]
+            if key in there:
+                self.confirmed[key] = there[key]
+                if "size" in params:
+                    self.patterns[key[1]] = bytes(256)
+        elif method == "guest.detach":
+            names = self.mine(guest) if "all" in params else [params["segment"]]
+            for name in names:
+                if (guest, name) not in there:
+                    del self.confirmed[guest, name]
+
+    def compare_data(self):
+        live = {segment for _, segment in self.confirmed}
+        self.patterns = {s: data for s, data in self.patterns.items() if s in live}
+        known = [(key, a) for key, a in self.confirmed.items() if key[1] in self.patterns]
+        results = self.world.batch(*[
+            ("sim.guest.read", {"name": guest, "address": a["guest_address"], "length": 256})
+            for (guest, _), a in known])
+        for ((guest, segment), _), result in zip(known, results):
+            assert result["data"] == self.patterns[segment].hex(), (guest, segment)
+
+    def finish(self):
+        """Everything is given back: nothing is lost."""
+        self.world.detach_everything()
+        self.confirmed = {}
+        self.patterns = {}
+        snapshot = self.world.check_empty()
+        for pool in snapshot["pools"]:
+            assert pool["free"] == pool["size"], pool

@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The daemon ends at any instruction, by a signal that it cannot catch or by one that it can: what
+it has confirmed is there, everything else is done or undone, and no page is lost or owned twice."""
+
+import itertools
+import random
+import threading
+import time
+import unittest
+
+from load import Load
+from scenarios import SCENARIOS, Attach, Detach, Share
+from world import PAGE, Gone, World, pages
+
+POOL = 256 * PAGE
+POOL_START = 0x7ff00  # where the simulator puts a pool of that size
+PATTERN = bytes(range(1, 17))
+
+
+def attachments(snapshot):
+    return [a for segment in snapshot["segments"] for a in segment["attachments"]]
+
+
+class CrashCase(unittest.TestCase):
+    def setUp(self):
+        self.world = World("--pool", str(POOL), "--guest", "alpha", "beta", "gamma").start()
+        self.addCleanup(self.world.close)
+        self.used = 0  # pages from the start of the pool on, since they were last looked at
+
+    def check_data(self, snapshot):
+        """What was attached before the crash has its bytes."""
+        for attachment in attachments(snapshot):
+            data = self.world.read(attachment["guest"]["name"], attachment)
+            self.assertEqual(data, PATTERN * (attachment["size"] // len(PATTERN)))
+
+    def check_nothing_lost(self):
+        """Every page can be given out again, and shows nothing of who had it before."""
+        self.world.detach_everything()
+        self.world.check_empty()
+        attachment = self.world.attach("gamma", POOL)
+        data = self.world.read("gamma", dict(attachment, size=self.used * PAGE))
+        self.assertEqual(data, bytes(len(data)))
+        self.world.detach("gamma")
+        self.used = 0
+
+    def crash(self, scenario, operation, n):
+        """Returns the snapshot before, or None when the call did not come."""
+        scenario.prepare(self.world)
+        for attachment in attachments(self.world.check()):
+            self.used = max(self.used, pages(attachment)[-1] + 1 - POOL_START)
+            self.world.write(attachment["guest"]["name"], attachment, PATTERN)
+        before = self.world.check()
+        self.world.fail(operation, n, kill=True)
+        try:
+            scenario.act(self.world)
+            self.world.idle()
+        except Gone:
+            self.world.died()
+            return before
+        self.world.forgive()
+        return None
+
+    def judge(self, scenario, before):
+        """After the restart: each attachment of before, and the new one, is there whole or gone."""
+        self.world.idle()
+        after = self.world.check()
+        self.assertEqual(self.world.quarantined(), [])
+        old = attachments(before)
+        new = [a for a in attachments(after) if a not in old]
+        for attachment in attachments(after):
+            self.assertEqual(attachment["state"], "attached")
+        if isinstance(scenario, Attach):
+            self.assertEqual([a for a in attachments(after) if a in old], old)
+            self.assertLessEqual(len(new), 1)
+        else:
+            self.assertLessEqual(len(new), 2 if scenario.name == "foreign_holder" else 0)
+        if not new or isinstance(scenario, Share):
+            self.check_data(after)
+
+    def clean(self, scenario):
+        scenario.clean(self.world)
+        if scenario.name == "foreign_holder":
+            self.world.poke()
+        self.check_nothing_lost()
+
+
+def crash_everywhere(self, scenario, operation):
+    for n in itertools.count(1):
+        before = self.crash(scenario, operation, n)
+        if before:
+            self.world.start()
+            self.judge(scenario, before)
+        self.clean(scenario)
+        if not before:
+            return n - 1
+
+
+class KilledAtEachCall(CrashCase):
+    """SIGKILL before the n-th call to Xen or to the store, for every n."""
+
+
+def add_kill(scenario):
+    def test(self):
+        calls = crash_everywhere(self, scenario, "any")
+        self.assertGreaterEqual(calls, scenario.calls["any"])
+    setattr(KilledAtEachCall, f"test_{scenario.name}", test)
+
+
+for each in SCENARIOS:
+    add_kill(each)
+
+
+class KilledInRepair(CrashCase):
+    """SIGKILL again, before the m-th call of the start that repairs the first one."""
+
+    def repair_everywhere(self, scenario, n):
+        for m in itertools.count(1):
+            before = self.crash(scenario, "any", n)
+            if not before:
+                self.clean(scenario)
+                return 0
+            self.world.start("--fail", f"any:{m}:kill", wait=False)
+            try:
+                self.world.client = self.world.connect()
+                self.world.idle()
+                died = False
+            except Gone:
+                self.world.died()
+                self.world.start()
+                died = True
+            self.world.forgive()
+            self.judge(scenario, before)
+            self.clean(scenario)
+            if not died:
+                return m
+
+    def every(self, scenario):
+        total = 0
+        for n in itertools.count(1):
+            tries = self.repair_everywhere(scenario, n)
+            if not tries:
+                break
+            total += tries
+        self.assertGreater(total, 30)
+
+    def test_attach(self):
+        self.every(Attach("attach", 1))
+
+    def test_detach(self):
+        self.every(Detach("detach", 2, shared=True))
+
+
+class KilledUnderLoad(unittest.TestCase):
+    """Signals at random moments while many clients attach, share, write and detach."""
+
+    guests = [f"g{i}" for i in range(8)]
+
+    def setUp(self):
+        self.random = random.Random(4711)
+        self.world = World("--pool", "4M", "--guest", *self.guests).start()
+        self.addCleanup(self.world.close)
+        self.load = Load(self.world, self.guests, self.random)
+
+    def signal_soon(self, send):
+        delay = self.random.uniform(0.0, 0.02)
+
+        def wait():
+            time.sleep(delay)
+            send()
+        thread = threading.Thread(target=wait)
+        thread.start()
+        return thread
+
+    def one_round(self, send, ended):
+        thread = self.signal_soon(send)
+        self.load.run()
+        thread.join()
+        ended()
+        self.world.start()
+        self.world.idle()
+        self.load.compare(self.world.check())
+
+    def rounds(self, count, send, ended):
+        for number in range(count):
+            self.one_round(send, ended)
+            if number % 20 == 19:
+                self.load.finish()
+        self.load.finish()
+        self.assertGreater(self.load.confirmed_total, count)
+        self.assertGreater(self.load.interrupted_total, count // 2)
+
+    def test_sigkill(self):
+        self.rounds(200, lambda: self.world.process.kill(), self.world.died)
+
+    def test_sigterm(self):
+        self.rounds(60, lambda: self.world.process.terminate(), self.world.ended)
+
+
+if __name__ == "__main__":
+    unittest.main()
