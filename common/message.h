@@ -43,6 +43,9 @@ int message_parse(const char *line, size_t length, json_t **ret_value, struct er
  */
 int message_read_request(json_t *value, struct message_request *ret_request, struct error *error);
 
+/* The compact text of a value without loops; the caller frees it. NULL without memory. */
+char *message_text(const json_t *value);
+
 /* Replies. `id` NULL stands for null; `result` is stolen. New reference, or NULL without memory. */
 json_t *message_result(json_t *id, json_t *result);
 json_t *message_error(json_t *id, const struct error *error);

@@ -40,10 +40,19 @@ static const struct key keys[] = {
     KEY("pools", "compatibles", LIST, pool_compatibles),
 };
 
-/* Debian's inih tells the handler no line, only the caller in the end: the first that failed. */
+/*
+ * inih gets its lines from read_line(), since by itself it cuts long ones in two, takes an indented
+ * one for more of the value before it, cuts the names of sections, and tells the handler no line.
+ */
 struct reader {
     struct config *config;
-    struct error why; /* of that first failure */
+    FILE *file;
+    char *line; /* getline's */
+    size_t room;
+    int number;       /* of the line */
+    char section[80]; /* that it is in */
+    struct error why; /* the first failure */
+    int failed_at;    /* its line */
 };
 
 static void free_list(char **list)
@@ -189,6 +198,11 @@ static int set_pool_key(struct config *config, const char *pool, const char *nam
     if (strcmp(name, "guest-address") != 0 || params_parse_address(value, &address) < 0 ||
         !page_aligned(address) || address == 0)
         return -EINVAL;
+    for (size_t i = 0; i < config->pool_count; i++)
+        if (strcmp(config->pools[i].name, pool) == 0) {
+            config->pools[i].guest_address = address;
+            return 0;
+        }
     pools = reallocarray(config->pools, config->pool_count + 1, sizeof(*pools));
     if (!pools)
         return -ENOMEM;
@@ -202,21 +216,23 @@ static int set_pool_key(struct config *config, const char *pool, const char *nam
 
 static int invalid(struct reader *reader, const char *name, const char *why)
 {
+    if (!reader->why.code)
+        reader->failed_at = reader->number;
     error_set(&reader->why, XENSHM_CONFIG_INVALID, "%s: %s", name, why);
     return 0; /* inih's word for failure */
 }
 
-static int handle(void *user, const char *section, const char *name, const char *value)
+static int handle(void *user, const char *cut_section, const char *name, const char *value)
 {
     struct reader *reader = user;
 
-    if (strncmp(section, "pool ", 5) == 0) {
-        if (set_pool_key(reader->config, section + 5, name, value) < 0)
+    if (strncmp(reader->section, "pool ", 5) == 0) {
+        if (set_pool_key(reader->config, reader->section + 5, name, value) < 0)
             return invalid(reader, name, "not a key of a pool, or not a legal value");
         return 1;
     }
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
-        if (strcmp(keys[i].section, section) == 0 && strcmp(keys[i].name, name) == 0) {
+        if (strcmp(keys[i].section, reader->section) == 0 && strcmp(keys[i].name, name) == 0) {
             if (set_key(reader->config, &keys[i], value) < 0)
                 return invalid(reader, name, "not a legal value");
             return 1;
@@ -224,19 +240,64 @@ static int handle(void *user, const char *section, const char *name, const char 
     return invalid(reader, name, "unknown key, or in the wrong section");
 }
 
+/* The line without byte order mark and indentation; a comment becomes an empty one. */
+static const char *line_start(const struct reader *reader)
+{
+    const char *text = reader->line;
+
+    if (reader->number == 1 && strncmp(text, "\xef\xbb\xbf", 3) == 0)
+        text += 3;
+    text += strspn(text, " \t");
+    return *text == ';' || *text == '#' ? "\n" : text;
+}
+
+/* An ini_reader: copies the next line, whole. NULL at the end, and after a failure. */
+static char *read_line(char *buffer, int size, void *stream)
+{
+    struct reader *reader = stream;
+    const char *text;
+    ssize_t length;
+
+    if (reader->why.code)
+        return NULL;
+    reader->number++;
+    length = getline(&reader->line, &reader->room, reader->file);
+    if (length < 0) {
+        if (!feof(reader->file))
+            invalid(reader, "it cannot be read", strerror(errno));
+        return NULL;
+    }
+    text = line_start(reader);
+    if (strlen(reader->line) != (size_t) length)
+        invalid(reader, "the line", "it has a NUL");
+    else if (strlen(text) >= (size_t) size)
+        invalid(reader, "the line", "it is too long");
+    if (reader->why.code)
+        return NULL;
+    if (text[0] == '[')
+        snprintf(reader->section, sizeof(reader->section), "%.*s", (int) strcspn(text + 1, "]\n"),
+                 text + 1);
+    return strcpy(buffer, text);
+}
+
 int config_read(struct config *config, const char *path, struct error *error)
 {
-    struct reader reader = { .config = config };
     _cleanup_(cleanup_fclose) FILE *file = fopen(path, "re");
+    struct reader reader = { .config = config, .file = file };
     int line;
 
     if (!file)
         return error_set(error, XENSHM_CONFIG_INVALID, "%s: %s", path, strerror(errno));
-    line = ini_parse_file(file, handle, &reader);
-    if (line == 0)
-        return 0;
-    return error_set(error, XENSHM_CONFIG_INVALID, "%s:%d: %s", path, line,
-                     reader.why.code ? reader.why.message : "not a [section] or key = value");
+    line = ini_parse_stream(read_line, &reader, handle, &reader);
+    free(reader.line);
+    /* inih goes on after a line that it does not understand. */
+    if (line != 0 && line != reader.failed_at)
+        return error_set(error, XENSHM_CONFIG_INVALID, "%s:%d: not a [section] or key = value",
+                         path, line);
+    if (reader.why.code)
+        return error_set(error, XENSHM_CONFIG_INVALID, "%s:%d: %s", path, reader.failed_at,
+                         reader.why.message);
+    return 0;
 }
 
 char *config_socket(const struct config *config)

@@ -16,12 +16,17 @@
 #include "frame.h"
 #include "log.h"
 #include "message.h"
+#include "state.h"
 
 /* Beyond these no more input of the connection is looked at. */
 #define CONNECTION_REQUESTS_MAX 32
 #define CONNECTION_OUTPUT_MAX (256 * 1024)
-/* What one readable event takes in at most, so that the others have their turn. */
+/*
+ * What one readable event takes in at most, and how long lines are worked on in one turn, so that
+ * the others have theirs.
+ */
 #define CONNECTION_READ 16384
+#define CONNECTION_TIME 2 /* milliseconds */
 
 struct connection {
     TAILQ_ENTRY(connection) link; /* in connections.list until closed */
@@ -33,7 +38,8 @@ struct connection {
     struct event *resume; /* goes on with lines that were received before a pause */
     struct frame frame;
     struct evbuffer *output;
-    size_t requests; /* held */
+    struct connection_task task; /* of the last line; step NULL: none */
+    size_t requests;             /* held */
     bool reading;
     bool processing; /* in process_lines(), which updates once at its end */
     bool drained; /* no complete line is left in the frame */
@@ -55,13 +61,21 @@ static void connection_free(struct connection *connection)
     free(connection);
 }
 
+static void drop_task(struct connections *connections, const struct connection_task *task)
+{
+    connections->tasks--;
+    task->drop(task->context);
+}
+
 /* The socket goes now, the object when the last request has been answered. */
 static void connection_close(struct connection *connection)
 {
     struct connections *connections = connection->connections;
+    struct connection_task task = connection->task;
 
     if (connection->fd < 0)
         return;
+    connection->task = (struct connection_task){ 0 };
     event_del(connection->readable);
     event_del(connection->writable);
     event_del(connection->resume);
@@ -71,6 +85,8 @@ static void connection_close(struct connection *connection)
     connections->count--;
     if (connection->requests == 0)
         connection_free(connection);
+    else if (task.step)
+        drop_task(connections, &task);
     connections->on_closed(connections->closed_context);
 }
 
@@ -94,6 +110,9 @@ static void set_reading(struct connection *connection, bool reading)
 /* Closes if nothing more is to come; else goes on if there is room for more. */
 static void connection_update(struct connection *connection)
 {
+    static const struct timeval next_turn = { 0 };
+    bool waiting = connection->task.step || !connection->drained;
+
     if (connection->fd < 0 || connection->processing)
         return;
     if ((connection->ended || (connection->eof && connection->drained)) &&
@@ -106,9 +125,9 @@ static void connection_update(struct connection *connection)
         return;
     }
     /* Lines that were received before a pause come first: the buffer may be full of them. */
-    if (!connection->drained)
-        event_active(connection->resume, EV_TIMEOUT, 0);
-    set_reading(connection, connection->drained && !connection->eof);
+    if (waiting)
+        event_add(connection->resume, &next_turn);
+    set_reading(connection, !waiting && !connection->eof);
 }
 
 /* What cannot be split into lines: one answer, and no more of it. */
@@ -137,11 +156,45 @@ static char *take_line(struct connection *connection, size_t *ret_length)
     return line;
 }
 
-/* Hands on the complete lines, as long as there is room for replies. */
-static void process_lines(struct connection *connection)
+void connection_start_task(struct connection *connection, const struct connection_task *task)
+{
+    connection->task = *task;
+    connection->connections->tasks++;
+}
+
+static void run_task(struct connection *connection)
+{
+    struct connection_task task = connection->task;
+
+    connection->task = (struct connection_task){ 0 };
+    if (!task.step(task.context))
+        connection->connections->tasks--;
+    else if (connection->fd >= 0)
+        connection->task = task;
+    else
+        drop_task(connection->connections, &task);
+}
+
+/* Goes on with the last line or hands on the next. Returns false when there is none. */
+static bool process_one(struct connection *connection)
 {
     char *line;
     size_t length;
+
+    if (connection->task.step) {
+        run_task(connection);
+        return true;
+    }
+    line = take_line(connection, &length);
+    if (line)
+        connection->connections->on_line(connection, line, length);
+    return line;
+}
+
+/* Works on the complete lines, as long as there is time and room for replies. */
+static void process_lines(struct connection *connection)
+{
+    uint64_t end = state_now() + CONNECTION_TIME;
 
     connection_hold(connection);
     connection->processing = true;
@@ -150,10 +203,8 @@ static void process_lines(struct connection *connection)
         if (connection->requests > CONNECTION_REQUESTS_MAX ||
             evbuffer_get_length(connection->output) >= CONNECTION_OUTPUT_MAX)
             break;
-        line = take_line(connection, &length);
-        if (!line)
+        if (!process_one(connection) || state_now() >= end)
             break;
-        connection->connections->on_line(connection, line, length);
     }
     connection->processing = false;
     connection_release(connection);
@@ -293,7 +344,7 @@ void connection_release(struct connection *connection)
 void connection_send(struct connection *connection, json_t *message)
 {
     bool wanted = message && connection->fd >= 0;
-    _cleanup_(cleanup_free) char *text = wanted ? json_dumps(message, JSON_COMPACT) : NULL;
+    _cleanup_(cleanup_free) char *text = wanted ? message_text(message) : NULL;
     size_t length, sent = 0;
 
     json_decref(message);
@@ -315,4 +366,15 @@ void connection_send(struct connection *connection, json_t *message)
         evbuffer_add(connection->output, text + sent, length - sent);
         event_add(connection->writable, NULL);
     }
+}
+
+void connection_send_text(struct connection *connection, struct evbuffer *text)
+{
+    if (connection->fd < 0)
+        return;
+    evbuffer_add_buffer(connection->output, text);
+    /* What fails here fails again when it is writable. */
+    evbuffer_write(connection->output, connection->fd);
+    if (evbuffer_get_length(connection->output) > 0)
+        event_add(connection->writable, NULL);
 }

@@ -17,6 +17,7 @@
 
 struct connection;
 struct daemon;
+struct evbuffer;
 struct event_base;
 
 /* Hands one line to the dispatcher. */
@@ -28,6 +29,7 @@ TAILQ_HEAD(connection_list, connection);
 struct connections {
     struct connection_list list; /* owns them */
     size_t count;
+    size_t tasks; /* under way */
     struct event_base *base;
     connection_line_fn on_line;
     void *context;                    /* for connection_context() */
@@ -51,3 +53,18 @@ void connection_release(struct connection *connection);
 
 /* Sends one message (stolen; NULL is dropped) as one line, or drops it when the client is gone. */
 void connection_send(struct connection *connection, json_t *message);
+/* The same with text, which is taken out of the buffer. */
+void connection_send_text(struct connection *connection, struct evbuffer *text);
+
+/*
+ * What a line asks for in many steps, so that other clients have their turn between them: `step` is
+ * called until it returns false, and the next line waits. Instead of going on, `drop` is called
+ * when the connection ends.
+ */
+struct connection_task {
+    bool (*step)(void *context);
+    void (*drop)(void *context);
+    void *context;
+};
+/* From connection_line_fn only; the connection is to be held. */
+void connection_start_task(struct connection *connection, const struct connection_task *task);

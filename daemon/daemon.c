@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include <event2/event.h>
 
@@ -20,6 +21,8 @@
 #define RECONCILE_INTERVAL 5 /* seconds */
 /* What operations under way get to end well when the daemon stops. */
 #define STOP_TIME 5 /* seconds */
+/* Descriptors that are not for clients: files, the hypervisor's libraries, builders. */
+#define OTHER_DESCRIPTORS 32
 
 struct daemon {
     struct state state;
@@ -61,7 +64,8 @@ static void on_stop_timer(evutil_socket_t fd, short what, void *context)
     struct daemon *daemon = context;
     struct timeval soon = { .tv_usec = 10000 };
 
-    if (daemon->state.operations.count == 0 || state_now() >= daemon->stop_at)
+    if ((daemon->state.operations.count == 0 && daemon->connections.tasks == 0) ||
+        state_now() >= daemon->stop_at)
         event_base_loopbreak(daemon->state.base);
     else
         event_add(daemon->stop_timer, &soon);
@@ -162,6 +166,26 @@ static int setup_events(struct daemon *daemon)
     return 0;
 }
 
+/*
+ * How many connections there can be: clients that take every descriptor would keep the store from
+ * being written. Raises the soft limit of descriptors as far as need be.
+ */
+static uint64_t limit_connections(uint64_t wanted)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= wanted + OTHER_DESCRIPTORS)
+        return wanted;
+    limit.rlim_cur = wanted + OTHER_DESCRIPTORS;
+    if (limit.rlim_cur > limit.rlim_max)
+        limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= wanted + OTHER_DESCRIPTORS)
+        return wanted;
+    wanted = limit.rlim_cur > OTHER_DESCRIPTORS ? limit.rlim_cur - OTHER_DESCRIPTORS : 1;
+    log_warning("%" PRIu64 " connections at most, by the limit of open files", wanted);
+    return wanted;
+}
+
 static int setup_listener(struct daemon *daemon, const struct config *config)
 {
     _cleanup_(cleanup_free) char *path = config_socket(config);
@@ -172,7 +196,7 @@ static int setup_listener(struct daemon *daemon, const struct config *config)
         return -ENOMEM;
     access_policy_init(&policy, config->operate_group, config->read_group);
     r = listener_open(&daemon->listener, &daemon->connections, daemon->state.base, path, &policy,
-                      config->connections);
+                      daemon->dispatcher.max_connections);
     if (r < 0)
         log_error("socket %s: %s", path, strerror(-r));
     else
@@ -224,7 +248,7 @@ static void setup_dispatcher(struct daemon *daemon, const struct daemon_setup *s
         .connections = &daemon->connections,
         .tables = { methods, setup->extra_methods },
         .started_at = state_now(),
-        .max_connections = setup->config->connections,
+        .max_connections = limit_connections(setup->config->connections),
     };
     daemon->connections = (struct connections){
         .base = daemon->state.base,

@@ -4,33 +4,64 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <event2/buffer.h>
+
 #include "cleanup.h"
 #include "log.h"
 #include "message.h"
 
-/* The replies of a batch go out together, when the last one is there. */
+/*
+ * The replies of a batch go out together, when the last one is there. Its requests are started one
+ * after another, as the connection's task.
+ */
 struct batch {
     struct connection *connection;
-    json_t *replies;
+    json_t *requests;         /* array; owned */
+    size_t next;              /* the first that is not started */
+    struct evbuffer *replies; /* as text: trees would need ten times as much */
     size_t pending;
 };
 
+static void batch_free(struct batch *batch)
+{
+    json_decref(batch->requests);
+    if (batch->replies)
+        evbuffer_free(batch->replies);
+    free(batch);
+}
+
 static void batch_release(struct batch *batch)
 {
+    struct connection *connection = batch->connection;
+
     if (--batch->pending > 0)
         return;
     /* A batch of notifications gets no reply at all. */
-    if (json_array_size(batch->replies) > 0)
-        connection_send(batch->connection, json_incref(batch->replies));
-    json_decref(batch->replies);
-    connection_release(batch->connection);
-    free(batch);
+    if (evbuffer_get_length(batch->replies) > 0) {
+        evbuffer_add(batch->replies, "]\n", 2);
+        connection_send_text(connection, batch->replies);
+    }
+    batch_free(batch);
+    connection_release(connection);
+}
+
+static void batch_add(struct batch *batch, json_t *reply)
+{
+    _cleanup_(cleanup_free) char *text = reply ? message_text(reply) : NULL;
+
+    json_decref(reply);
+    if (!text) {
+        log_error("out of memory: a reply is lost");
+        return;
+    }
+    evbuffer_add(batch->replies, evbuffer_get_length(batch->replies) ? "," : "[", 1);
+    evbuffer_add(batch->replies, text, strlen(text));
 }
 
 static void answer(struct connection *connection, struct batch *batch, json_t *reply)
 {
     if (batch)
-        json_array_append_new(batch->replies, reply);
+        batch_add(batch, reply);
     else
         connection_send(connection, reply);
 }
@@ -121,6 +152,17 @@ static int prepare(struct request *request, const struct message_request *messag
     return params_decode(method->fields, message->params, request->args, error);
 }
 
+/* A line is bounded, so what it makes the daemon hold is to be, too. */
+static int check_batch(const struct request *request, struct error *error)
+{
+    if (!request->batch || !request->id ||
+        evbuffer_get_length(request->batch->replies) < DISPATCH_BATCH_REPLIES)
+        return 0;
+    error_set(error, XENSHM_TOO_MANY, "the replies before this one fill the batch, with %zu bytes",
+              evbuffer_get_length(request->batch->replies));
+    return error_set_hint(error, "ask again, outside of this batch");
+}
+
 static struct request *request_new(struct connection *connection, struct batch *batch,
                                    json_t *value)
 {
@@ -160,10 +202,45 @@ static void dispatch_one(struct connection *connection, struct batch *batch, jso
         return;
     }
     request->id = message.id;
-    if (prepare(request, &message, &error) != 0)
+    if (check_batch(request, &error) != 0 || prepare(request, &message, &error) != 0)
         request_refuse(request, &error);
     else
         request->method->call(request, request->args);
+}
+
+static bool batch_step(void *context)
+{
+    struct batch *batch = context;
+
+    dispatch_one(batch->connection, batch, json_array_get(batch->requests, batch->next++));
+    if (batch->next < json_array_size(batch->requests))
+        return true;
+    batch_release(batch);
+    return false;
+}
+
+static void batch_drop(void *context)
+{
+    batch_release(context);
+}
+
+/* Returns the batch, held by its requests that are not started; or NULL without memory. */
+static struct batch *batch_new(struct connection *connection, json_t *requests)
+{
+    struct batch *batch = calloc(1, sizeof(*batch));
+
+    if (!batch)
+        return NULL;
+    batch->connection = connection;
+    batch->requests = json_incref(requests);
+    batch->pending = 1;
+    batch->replies = evbuffer_new();
+    if (!batch->replies) {
+        batch_free(batch);
+        return NULL;
+    }
+    connection_hold(connection);
+    return batch;
 }
 
 static void dispatch_batch(struct connection *connection, json_t *array)
@@ -177,20 +254,14 @@ static void dispatch_batch(struct connection *connection, json_t *array)
     if (count > DISPATCH_BATCH_MAX)
         error_set(&error, XENSHM_TOO_MANY, "a batch of %zu requests, at most %d are taken", count,
                   DISPATCH_BATCH_MAX);
-    batch = error.code ? NULL : calloc(1, sizeof(*batch));
+    batch = error.code ? NULL : batch_new(connection, array);
     if (!batch) {
         if (!error.code)
             error_set(&error, MESSAGE_INTERNAL_ERROR, "out of memory");
         connection_send(connection, message_error(NULL, &error));
         return;
     }
-    batch->connection = connection;
-    batch->replies = json_array();
-    batch->pending = 1; /* until all are started */
-    connection_hold(connection);
-    for (size_t i = 0; i < count; i++)
-        dispatch_one(connection, batch, json_array_get(array, i));
-    batch_release(batch);
+    connection_start_task(connection, &(struct connection_task){ batch_step, batch_drop, batch });
 }
 
 void dispatch_line(struct connection *connection, const char *line, size_t length)

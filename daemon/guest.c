@@ -286,6 +286,18 @@ const char *guest_state_name(const struct guest *guest)
     return guest->paused ? "paused" : "running";
 }
 
+/*
+ * RAM is laid out by the config's maximum. A domain that Xen built at boot has a config that does
+ * not tell one: its memory never grew beyond the hypervisor's limit. For others that limit follows
+ * the present target and may lie below the layout, so without a config it says nothing: 0.
+ */
+static uint64_t maxmem(const struct guest *guest)
+{
+    if (guest->config.maxmem_kib || !guest->config.known)
+        return guest->config.maxmem_kib;
+    return guest->list_maxmem_kib;
+}
+
 int guest_window(const struct guest *guest, const struct attachment *except,
                  struct window_guest *ret_window, struct gfn_range **ret_taken)
 {
@@ -306,7 +318,7 @@ int guest_window(const struct guest *guest, const struct attachment *except,
         if (attachment != except)
             taken[count++] = attachment_frames(attachment);
     *ret_window = (struct window_guest){
-        .maxmem_kib = guest->config.maxmem_kib ? guest->config.maxmem_kib : guest->list_maxmem_kib,
+        .maxmem_kib = maxmem(guest),
         .has_vpci = guest->config.has_vpci,
         .taken = taken,
         .taken_count = count,

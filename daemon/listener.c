@@ -30,7 +30,7 @@ static void turn_away(int fd, const struct listener *listener)
     error_set(&error, XENSHM_TOO_MANY, "there are %lu connections, the most",
               (unsigned long) listener->limit);
     reply = message_error(NULL, &error);
-    text = reply ? json_dumps(reply, JSON_COMPACT) : NULL;
+    text = reply ? message_text(reply) : NULL;
     if (text) {
         text[strlen(text)] = '\n';
         if (send(fd, text, strcspn(text, "\n") + 1, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
@@ -102,8 +102,10 @@ void listener_resume(struct listener *listener)
 /* Does anybody answer there? */
 static bool in_use(const struct sockaddr_un *address)
 {
-    _cleanup_(cleanup_close) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    _cleanup_(cleanup_close) int fd =
+        socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
+    /* EAGAIN: its queue is full. */
     return fd >= 0 && (connect(fd, (const struct sockaddr *) address, sizeof(*address)) == 0 ||
                        errno == EAGAIN);
 }

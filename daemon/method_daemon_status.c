@@ -22,9 +22,10 @@ static json_t *limits(const struct dispatcher *dispatcher)
 {
     const struct state_limits *limits = &dispatcher->state->limits;
 
-    return json_pack("{s:i, s:i, s:I, s:I, s:I, s:I}", "line", XENSHM_LINE_MAX, "batch",
-                     DISPATCH_BATCH_MAX, "connections", (json_int_t) dispatcher->max_connections,
-                     "segments", (json_int_t) limits->segments, "attachments_per_guest",
+    return json_pack("{s:i, s:i, s:i, s:I, s:I, s:I, s:I}", "line", XENSHM_LINE_MAX, "batch",
+                     DISPATCH_BATCH_MAX, "batch_replies", DISPATCH_BATCH_REPLIES, "connections",
+                     (json_int_t) dispatcher->max_connections, "segments",
+                     (json_int_t) limits->segments, "attachments_per_guest",
                      (json_int_t) limits->attachments, "operations",
                      (json_int_t) limits->operations);
 }

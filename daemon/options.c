@@ -98,18 +98,18 @@ static int read_options(int argc, char **argv, const struct options_extra *extra
     return r;
 }
 
-/* The value of --config, or the default; *ret_given tells which. */
-static const char *config_path(int argc, char **argv, bool *ret_given)
+/* The value of --config (as of every option, the last one counts), or NULL. */
+static const char *config_path(int argc, char **argv)
 {
-    *ret_given = true;
+    const char *path = NULL;
+
     for (int i = 1; i < argc; i++) {
         if (strncmp(argv[i], "--config=", 9) == 0)
-            return argv[i] + 9;
-        if (strcmp(argv[i], "--config") == 0 && i + 1 < argc)
-            return argv[i + 1];
+            path = argv[i] + 9;
+        else if (strcmp(argv[i], "--config") == 0 && i + 1 < argc)
+            path = argv[++i];
     }
-    *ret_given = false;
-    return DEFAULT_CONFIG;
+    return path;
 }
 
 static bool has_option(int argc, char **argv, const char *name)
@@ -124,7 +124,6 @@ int options_read(int argc, char **argv, const struct options_extra *extra, struc
 {
     struct error error = { 0 };
     const char *path;
-    bool given;
     int r;
 
     if (has_option(argc, argv, "--help")) {
@@ -135,8 +134,10 @@ int options_read(int argc, char **argv, const struct options_extra *extra, struc
         printf("%s " XENSHMD_VERSION "\n", argv[0]);
         return STATUS_OK;
     }
-    path = config_path(argc, argv, &given);
-    if ((given || access(path, F_OK) == 0) && config_read(config, path, &error) != 0) {
+    path = config_path(argc, argv);
+    if (!path && access(DEFAULT_CONFIG, F_OK) == 0)
+        path = DEFAULT_CONFIG;
+    if (path && config_read(config, path, &error) != 0) {
         fprintf(stderr, "%s: %s (%s)\n", argv[0], error.message, error_name(error.code));
         return STATUS_FAILED;
     }

@@ -24,10 +24,8 @@ static int compare_address(const struct pool_run *a, const struct pool_run *b)
     return a->first < b->first ? -1 : a->first > b->first;
 }
 
-/* RB_GENERATE_STATIC wants a name for the attribute that only the BSDs' C libraries define. */
-#define TREE_ATTRIBUTE __attribute__((unused)) static
-RB_GENERATE_INTERNAL(size_tree, pool_run, by_size, compare_size, TREE_ATTRIBUTE)
-RB_GENERATE_INTERNAL(address_tree, pool_run, by_address, compare_address, TREE_ATTRIBUTE)
+TREE_GENERATE(size_tree, pool_run, by_size, compare_size)
+TREE_GENERATE(address_tree, pool_run, by_address, compare_address)
 
 static void spare_put(struct pool_runs *runs, struct pool_run *run)
 {

@@ -11,9 +11,8 @@
 #include <stddef.h>
 #include <sys/queue.h>
 
-#include <bsd/sys/tree.h>
-
 #include "pool.h"
+#include "tree.h"
 
 /* What a release and its neighbours touch comes first, in one cache line. */
 struct pool_run {

@@ -9,6 +9,16 @@
 #include "log.h"
 #include "operation_reclaim.h"
 
+/* The guest's attachments are in the order of their addresses: only neighbours can clash. */
+static bool clashes(struct attachment *attachment)
+{
+    struct attachment *before = TAILQ_PREV(attachment, attachment_list, guest_link);
+    struct attachment *behind = TAILQ_NEXT(attachment, guest_link);
+
+    return (before && gfn_range_overlaps(attachment_frames(before), attachment_frames(attachment))) ||
+           (behind && gfn_range_overlaps(attachment_frames(behind), attachment_frames(attachment)));
+}
+
 static int load_attachment(struct state *state, struct segment *segment,
                            const struct store_attachment *stored)
 {
@@ -17,6 +27,8 @@ static int load_attachment(struct state *state, struct segment *segment,
     int r;
 
     r = guest_expect(&state->guests, &stored->identity, &guest);
+    if (r == 0 && segment_attachment(segment, guest))
+        r = -EEXIST;
     if (r == 0)
         r = attachment_new(&state->segments, segment, &stored->identity, &attachment);
     if (r < 0)
@@ -25,10 +37,34 @@ static int load_attachment(struct state *state, struct segment *segment,
     attachment->state = stored->state;
     memcpy(attachment->guest_name, stored->guest_name, DOMAIN_NAME_MAX);
     attachment_set_guest(attachment, guest);
-    return 0;
+    return clashes(attachment) ? -EEXIST : 0;
 }
 
-/* A segment whose pages are claimed but that cannot be used: they stay held. */
+static int load_attachments(struct state *state, struct segment *segment,
+                            const struct store_segment *stored, const char *file)
+{
+    int r = 0;
+
+    for (size_t i = 0; i < stored->attachment_count && r == 0; i++) {
+        r = load_attachment(state, segment, &stored->attachments[i]);
+        if (r == -EEXIST)
+            log_error("store file segments/%s: guest '%s' has the segment already, or another one "
+                      "at the same address",
+                      file, stored->attachments[i].guest_name);
+    }
+    return r;
+}
+
+/* Takes back what was loaded of a file that cannot be believed. */
+static void unload_segment(struct state *state, struct segment *segment)
+{
+    struct attachment *attachment;
+
+    while ((attachment = TAILQ_FIRST(&segment->attachments)))
+        attachment_remove(&state->segments, attachment);
+    segment_remove(&state->segments, segment);
+}
+
 static int load_segment(void *context, const struct store_segment *stored, const char *file)
 {
     struct state *state = context;
@@ -54,13 +90,16 @@ static int load_segment(void *context, const struct store_segment *stored, const
         log_error("store file segments/%s: its pages are not all in pool '%s', or another file has "
                   "them too",
                   file, stored->pool);
-        segment_remove(&state->segments, segment);
+        unload_segment(state, segment);
         return r;
     }
-    for (size_t i = 0; i < stored->attachment_count && r == 0; i++)
-        r = load_attachment(state, segment, &stored->attachments[i]);
+    r = load_attachments(state, segment, stored, file);
+    if (r < 0) {
+        unload_segment(state, segment);
+        return r;
+    }
     segment_mark_run(segment);
-    return r;
+    return 0;
 }
 
 int reconcile_load(struct state *state)

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -11,11 +12,14 @@
 #include <unistd.h>
 
 #include "cleanup.h"
-#include "describe.h"
 #include "log.h"
+#include "text.h"
+#include "utf8.h"
+#include "uuid.h"
 
 #define STORE_VERSION 1
 #define STORE_SUFFIX ".json"
+#define STORE_TEMPORARY ".tmp" /* of a name that begins with a dot, which no segment's does */
 /* Longest file that is read; a segment with as many attachments as Xen has domids fits. */
 #define STORE_FILE_MAX (16 * 1024 * 1024)
 
@@ -114,9 +118,57 @@ static int replace_file(int dir, const char *temporary, const char *name, const 
     return r;
 }
 
+static void put_field(struct text *text, const char *key, const char *value)
+{
+    text_format(text, "\"%s\":", key);
+    text_put_string(text, value, strlen(value));
+    text_put_char(text, ',');
+}
+
+static void put_attachment(struct text *text, const struct attachment *attachment)
+{
+    char name[DOMAIN_NAME_MAX], uuid[UUID_TEXT_SIZE];
+
+    snprintf(name, sizeof(name), "%s", attachment->guest_name);
+    utf8_make_printable(name);
+    text_format(text, "{\"guest\":{");
+    put_field(text, "name", name);
+    text_format(text, "\"domid\":%" PRIu32 ",\"uuid\":\"%s\"},", attachment->identity.domid,
+                uuid_format(attachment->identity.uuid, uuid));
+    text_format(text, "\"guest_address\":\"0x%" PRIx64 "\",\"state\":\"%s\"}",
+                gfn_address(attachment->first), attachment_state_name(attachment->state));
+}
+
+/* The file's content: the fields of a segment's description that cannot be had elsewhere. */
+static char *make_text(const struct segment *segment, const struct attachment *except)
+{
+    struct mfn_range frames = segment_frames(segment);
+    const struct attachment *attachment;
+    const char *comma = "";
+    struct text text;
+
+    text_init(&text);
+    text_format(&text, "{\"version\":%d,", STORE_VERSION);
+    put_field(&text, "name", segment->name);
+    put_field(&text, "pool", segment->pool->name);
+    text_format(&text, "\"host_address\":\"0x%" PRIx64 "\",\"size\":%" PRIu64 ",",
+                mfn_address(frames.first), pages_to_bytes(frames.count));
+    text_format(&text, "\"kept\":%s,\"epoch\":%" PRIu64 ",\"owner_uid\":%" PRIu32 ",",
+                segment->kept ? "true" : "false", segment->epoch, segment->owner_uid);
+    text_format(&text, "\"attachments\":[");
+    TAILQ_FOREACH(attachment, &segment->attachments, segment_link) {
+        if (attachment == except)
+            continue;
+        text_format(&text, "%s", comma);
+        put_attachment(&text, attachment);
+        comma = ",";
+    }
+    text_format(&text, "]}");
+    return text_finish(&text);
+}
+
 int store_write(struct store *store, const struct segment *segment, const struct attachment *except)
 {
-    _cleanup_(cleanup_json) json_t *object = NULL;
     _cleanup_(cleanup_free) char *text = NULL;
     char name[PARAMS_NAME_MAX + 16], temporary[PARAMS_NAME_MAX + 16];
     int r;
@@ -124,15 +176,11 @@ int store_write(struct store *store, const struct segment *segment, const struct
     r = planted_fault(store, "store_write");
     if (r < 0)
         return r;
-    object = describe_segment(segment, except);
-    if (!object || json_object_set_new(object, "version", json_integer(STORE_VERSION)) < 0)
-        return -ENOMEM;
-    text = json_dumps(object, JSON_COMPACT);
+    text = make_text(segment, except);
     if (!text)
         return -ENOMEM;
     snprintf(name, sizeof(name), "%s" STORE_SUFFIX, segment->name);
-    /* No segment's name begins with a dot. */
-    snprintf(temporary, sizeof(temporary), ".%s.tmp", segment->name);
+    snprintf(temporary, sizeof(temporary), ".%s" STORE_TEMPORARY, segment->name);
     return replace_file(store->dir, temporary, name, text);
 }
 
@@ -227,12 +275,13 @@ static int read_segment(json_t *object, struct store_segment *segment)
     uint64_t size, owner_uid;
     json_t *kept = json_object_get(object, "kept");
 
+    /* Epochs grow: the last one must leave room for more. */
     if (read_text(object, "name", segment->name, sizeof(segment->name)) < 0 ||
         !params_name_valid(segment->name) ||
         read_text(object, "pool", segment->pool, sizeof(segment->pool)) < 0 ||
         read_frame(object, "host_address", &segment->frames.first.v) < 0 ||
         read_number(object, "size", INT64_MAX, &size) < 0 || !page_aligned(size) ||
-        read_number(object, "epoch", INT64_MAX, &segment->epoch) < 0 ||
+        read_number(object, "epoch", INT64_MAX / 2, &segment->epoch) < 0 ||
         read_number(object, "owner_uid", UINT32_MAX, &owner_uid) < 0 || !json_is_boolean(kept))
         return -EINVAL;
     segment->frames.count = size >> PAGE_SHIFT;
@@ -307,6 +356,14 @@ static bool name_matches(const char *file, const char *segment)
     return strncmp(file, segment, length) == 0 && strcmp(file + length, STORE_SUFFIX) == 0;
 }
 
+static bool is_temporary(const char *file)
+{
+    size_t length = strlen(file), suffix = strlen(STORE_TEMPORARY);
+
+    return file[0] == '.' && length > suffix &&
+           strcmp(file + length - suffix, STORE_TEMPORARY) == 0;
+}
+
 static void load_file(struct store *store, const char *file,
                       int (*each)(void *, const struct store_segment *, const char *),
                       void *context)
@@ -346,7 +403,7 @@ int store_load(struct store *store,
     while ((errno = 0, entry = readdir(dir))) {
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
             continue;
-        if (entry->d_name[0] == '.')
+        if (is_temporary(entry->d_name))
             unlinkat(store->dir, entry->d_name, 0);
         else
             load_file(store, entry->d_name, each, context);

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The daemon over its socket, beside a bare ping-pong over a Unix socket in the same run.
+ * What a request costs, beside what the machine's sockets cost.
  *
- * bench-rpc SOCKET GUEST: prints one line a measurement, "name p50 p99 unit". Rounds of the three
- * kinds alternate, so that what else the machine does meets all of them alike; each figure is the
- * median of its rounds.
+ * Round for round in one run: a bare ping-pong over a Unix socket with a forked process that only
+ * reads and writes (request and reply as long as those of daemon.status), daemon.status itself, and
+ * pairs of attaching and detaching one page. The client blocks, and its requests are ready made, so
+ * that the quotient of the first two is what the daemon adds. Prints one line of numbers a
+ * measurement, for `run` to lay out.
  */
-#include <stdint.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,39 +19,75 @@
 #include <unistd.h>
 
 #define ROUNDS 9
-#define CALLS 2000
-#define REPLY_MAX 65536
+#define PINGS 20000
+#define PAIRS 5000
+#define WARM 1000
+#define LINE 65536
 
-struct figures {
-    double p50[ROUNDS];
-    double p99[ROUNDS];
-};
+static const char status_request[] =
+    "{\"jsonrpc\":\"2.0\",\"method\":\"daemon.status\",\"id\":1}              \n";
+static const char attach_request[] = "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"guest.attach\","
+                                     "\"params\":{\"guest\":\"alpha\",\"size\":4096}}\n";
+static const char detach_request[] = "{\"jsonrpc\":\"2.0\",\"id\":3,\"method\":\"guest.detach\","
+                                     "\"params\":{\"guest\":\"alpha\"}}\n";
+
+_Static_assert(sizeof(status_request) - 1 == 64, "the request is as long as the ping");
+
+static char line[LINE];
 
 static void die(const char *what)
 {
-    perror(what);
+    fprintf(stderr, "bench_rpc: %s: %s\n", what, strerror(errno));
     exit(1);
 }
 
-static double now(void)
+static double now_us(void)
 {
     struct timespec t;
 
     clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
+    return (double) t.tv_sec * 1e6 + (double) t.tv_nsec / 1e3;
 }
 
-static int compare(const void *a, const void *b)
+static void send_all(int fd, const char *text, size_t length)
 {
-    double left = *(const double *)a, right = *(const double *)b;
+    while (length > 0) {
+        ssize_t n = write(fd, text, length);
 
-    return left < right ? -1 : left > right;
+        if (n < 0)
+            die("write");
+        text += n;
+        length -= (size_t) n;
+    }
 }
 
-static double median(double *values)
+/* Reads up to and with the newline. Returns the length. */
+static size_t read_line(int fd)
 {
-    qsort(values, ROUNDS, sizeof(*values), compare);
-    return values[ROUNDS / 2];
+    size_t length = 0;
+
+    do {
+        ssize_t n = read(fd, line + length, LINE - length);
+
+        if (n <= 0)
+            die("read");
+        length += (size_t) n;
+    } while (line[length - 1] != '\n');
+    return length;
+}
+
+static size_t ask(int fd, const char *request)
+{
+    size_t length;
+
+    send_all(fd, request, strlen(request));
+    length = read_line(fd);
+    line[length - 1] = '\0';
+    if (!strstr(line, "\"result\"")) {
+        fprintf(stderr, "bench_rpc: refused: %s\n", line);
+        exit(1);
+    }
+    return length;
 }
 
 static int connect_to(const char *path)
@@ -57,121 +95,119 @@ static int connect_to(const char *path)
     struct sockaddr_un address = { .sun_family = AF_UNIX };
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-    snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
-    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+    if (fd < 0 || strlen(path) >= sizeof(address.sun_path))
+        die("socket");
+    strcpy(address.sun_path, path);
+    if (connect(fd, (const struct sockaddr *) &address, sizeof(address)) < 0)
         die(path);
     return fd;
 }
 
-static void send_all(int fd, const char *text, size_t length)
+/* The other end of the bare ping-pong: 64 bytes in, `length` bytes out. */
+static void echo(int fd, size_t length)
 {
-    if (send(fd, text, length, MSG_NOSIGNAL) != (ssize_t)length)
-        die("send");
-}
+    static char reply[LINE];
 
-/* One line; returns its length. */
-static size_t receive_line(int fd, char *buffer)
-{
-    size_t length = 0;
+    memset(reply, 'x', length);
+    reply[length - 1] = '\n';
+    for (;;) {
+        size_t got = 0;
 
-    do {
-        ssize_t n = recv(fd, buffer + length, REPLY_MAX - 1 - length, 0);
+        while (got < 64) {
+            ssize_t n = read(fd, line, 64 - got);
 
-        if (n <= 0)
-            die("recv");
-        length += (size_t)n;
-    } while (buffer[length - 1] != '\n');
-    buffer[length] = '\0';
-    return length;
-}
-
-static size_t call(int fd, const char *request)
-{
-    static char reply[REPLY_MAX];
-    size_t length;
-
-    send_all(fd, request, strlen(request));
-    length = receive_line(fd, reply);
-    if (strstr(reply, "\"error\"")) {
-        fprintf(stderr, "%s", reply);
-        exit(1);
+            if (n <= 0)
+                _exit(0);
+            got += (size_t) n;
+        }
+        send_all(fd, reply, length);
     }
-    return length;
 }
 
-/* The other end of the ping-pong: a line in, a line of `length` bytes out. */
 static int start_echo(size_t length)
 {
-    int pair[2];
+    int fds[2];
+    pid_t pid;
 
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
         die("socketpair");
-    if (fork() == 0) {
-        static char buffer[REPLY_MAX], reply[REPLY_MAX];
-
-        close(pair[0]);
-        memset(reply, 'x', length);
-        reply[length - 1] = '\n';
-        while (recv(pair[1], buffer, sizeof(buffer), 0) > 0)
-            send_all(pair[1], reply, length);
-        _exit(0);
+    pid = fork();
+    if (pid < 0)
+        die("fork");
+    if (pid == 0) {
+        close(fds[0]);
+        echo(fds[1], length);
     }
-    close(pair[1]);
-    return pair[0];
+    close(fds[1]);
+    return fds[0];
 }
 
-/* CALLS times all the requests, each of which is answered before the next. */
-static void measure(int fd, const char *const *requests, struct figures *figures, int round)
+static int compare_double(const void *a, const void *b)
 {
-    static double times[CALLS];
+    double x = *(const double *) a, y = *(const double *) b;
 
-    for (int i = 0; i < CALLS; i++) {
-        double start = now();
+    return (x > y) - (x < y);
+}
 
-        for (const char *const *request = requests; *request; request++)
-            call(fd, *request);
-        times[i] = now() - start;
+static void print_round(const char *name, double *times, size_t count, double total)
+{
+    qsort(times, count, sizeof(times[0]), compare_double);
+    printf("%s %.3f %.3f %.1f\n", name, times[count / 2], times[count * 99 / 100],
+           (double) count / total * 1e6);
+    fflush(stdout);
+}
+
+static void ping_round(const char *name, int fd)
+{
+    static double times[PINGS];
+    double start, total = now_us();
+
+    for (size_t i = 0; i < PINGS; i++) {
+        start = now_us();
+        send_all(fd, status_request, 64);
+        read_line(fd);
+        times[i] = now_us() - start;
     }
-    qsort(times, CALLS, sizeof(times[0]), compare);
-    figures->p50[round] = times[CALLS / 2];
-    figures->p99[round] = times[CALLS * 99 / 100];
+    print_round(name, times, PINGS, now_us() - total);
+}
+
+static void pair_round(int fd)
+{
+    static double times[PAIRS];
+    double start, total = now_us();
+
+    for (size_t i = 0; i < PAIRS; i++) {
+        start = now_us();
+        ask(fd, attach_request);
+        ask(fd, detach_request);
+        times[i] = now_us() - start;
+    }
+    print_round("pair", times, PAIRS, now_us() - total);
 }
 
 int main(int argc, char **argv)
 {
-    static struct figures ping, status, pair;
-    static char attach[256], detach[256];
-    const char *status_request[] = {
-        "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"daemon.status\"}\n", NULL
-    };
-    const char *ping_request[] = { "{\"this line is as long as a request for the status\":12345}\n",
-                                   NULL };
-    const char *pair_requests[] = { attach, detach, NULL };
-    int daemon, echo;
+    int daemon_fd, echo_fd;
+    size_t length;
 
-    if (argc != 3) {
-        fprintf(stderr, "usage: %s SOCKET GUEST\n", argv[0]);
+    if (argc != 2) {
+        fprintf(stderr, "usage: bench_rpc SOCKET\n");
         return 2;
     }
-    snprintf(attach, sizeof(attach),
-             "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"guest.attach\","
-             "\"params\":{\"guest\":\"%s\",\"size\":4096}}\n",
-             argv[2]);
-    snprintf(detach, sizeof(detach),
-             "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"guest.detach\","
-             "\"params\":{\"guest\":\"%s\"}}\n",
-             argv[2]);
-    daemon = connect_to(argv[1]);
-    echo = start_echo(call(daemon, status_request[0]));
-    for (int round = 0; round < ROUNDS; round++) {
-        measure(echo, ping_request, &ping, round);
-        measure(daemon, status_request, &status, round);
-        measure(daemon, pair_requests, &pair, round);
+    daemon_fd = connect_to(argv[1]);
+    length = ask(daemon_fd, status_request);
+    echo_fd = start_echo(length);
+    printf("reply %zu\n", length);
+    for (int i = 0; i < WARM; i++) {
+        ask(daemon_fd, attach_request);
+        ask(daemon_fd, detach_request);
     }
-    close(echo);
+    for (int i = 0; i < ROUNDS; i++) {
+        ping_round("bare", echo_fd);
+        ping_round("status", daemon_fd);
+        pair_round(daemon_fd);
+    }
+    close(echo_fd);
     wait(NULL);
-    printf("ping %.1f %.1f\n", median(ping.p50), median(ping.p99));
-    printf("status %.1f %.1f\n", median(status.p50), median(status.p99));
-    printf("pair %.1f %.1f\n", median(pair.p50), median(pair.p99));
     return 0;
 }

@@ -11,6 +11,7 @@ import pathlib
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import tempfile
 import time
@@ -125,13 +126,25 @@ def check_reply(reply):
         check_error(reply["error"])
 
 
+def connect(path):
+    """A socket that waits for its turn, but not for ever."""
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        # With a time limit of Python's own, a full queue would be an error.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", PATIENCE, 0))
+        sock.connect(str(path))
+        sock.settimeout(PATIENCE)
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
 class Client:
     """One connection. Nothing is sent or read but what the test asks for."""
 
     def __init__(self, path):
-        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.socket.settimeout(PATIENCE)
-        self.socket.connect(str(path))
+        self.socket = connect(path)
         self.buffer = b""
         self.ids = itertools.count(1)
         self.early = {}  # replies that came before they were asked for, by id
@@ -359,8 +372,12 @@ class FolderTest(unittest.TestCase):
 
     def diagnostics(self):
         """What helps with a test that fails."""
-        return "".join(f"--- {daemon.log_path.name} of the daemon ---\n{daemon.log()}"
-                       for daemon in self.started if daemon.log_path.exists())
+        text = ""
+        for daemon in self.started:
+            if daemon.log_path.exists():
+                lines = daemon.log().splitlines(keepends=True)
+                text += f"--- the last lines of {daemon.log_path.name} ---\n" + "".join(lines[-40:])
+        return text
 
     @contextlib.contextmanager
     def refused(self, name, *in_message):
@@ -446,7 +463,7 @@ class DaemonTest(FolderTest):
 
     def snapshot(self):
         """Everything that a refused request must leave as it was."""
-        guests = self.call("guest.list")["guests"]
+        guests = self.call("guest.list")["guests"]  # first: looks at the domains
         return {
             "pool.map": self.call("pool.map"),
             "pool.list": self.call("pool.list"),
@@ -473,10 +490,11 @@ class DaemonTest(FolderTest):
     def agree(self):
         """Pools, segments, guests, store, xenstore and hypervisor tell the same. Returns segments."""
         self.idle()
+        # Looks at the domains, which the others leave to events.
+        guests = self.call("guest.list")["guests"]
         pools = {pool["name"]: pool for pool in self.call("pool.list")["pools"]}
         runs = self.call("pool.map")["runs"]
         segments = {one["name"]: one for one in self.call("segment.list")["segments"]}
-        guests = self.call("guest.list")["guests"]
         self.check_cover(pools, runs)
         self.check_segments(pools, runs, segments)
         self.check_foreign(runs, guests)

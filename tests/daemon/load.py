@@ -8,9 +8,12 @@ remembered, and what was under way when the daemon ended may be done or not.
 import json
 import selectors
 
-from world import PAGE, Client, Gone, Refused, stable_names
+from world import PAGE, Client, Gone, Refused
 
-STABLE = stable_names()
+# What a client of this load can be told: others detach what it wants to share, or it all is taken.
+REFUSALS = {"SEGMENT_UNKNOWN", "POOL_FULL"}
+# With faults: what failed, and what follows from pages in quarantine.
+FAULTS = {"HYPERVISOR_FAILED", "STORE_FAILED", "PAGES_HELD", "ALREADY_ATTACHED", "NOT_ATTACHED"}
 
 
 class Worker:
@@ -23,7 +26,11 @@ class Worker:
 
 
 class Load:
-    def __init__(self, world, guests, source):
+    """`faults`: calls fail while it runs, so that requests may be refused half-way."""
+
+    def __init__(self, world, guests, source, faults=False):
+        self.refusals = REFUSALS | FAULTS if faults else REFUSALS
+        self.doubtful = set()  # (guest, segment) whose detaching was refused
         self.world = world
         self.random = source
         self.workers = [Worker(guest) for guest in guests]
@@ -77,13 +84,19 @@ class Load:
         method, params = worker.pending
         worker.pending = None
         if "error" in reply:
-            refusal = Refused(reply["error"])
-            assert refusal.name in STABLE, reply
-            # Others detach what this one wants to share; nothing else is refused.
-            assert refusal.name in ("SEGMENT_UNKNOWN", "POOL_FULL"), (method, params, reply)
+            assert Refused(reply["error"]).name in self.refusals, (method, params, reply)
+            if method == "guest.detach":
+                self.doubt(worker.guest, params)
             return
         self.confirmed_total += 1
         self.confirm(worker.guest, method, params, reply["result"])
+
+    def doubt(self, guest, params):
+        """What was to be detached may be attached, in quarantine, or gone."""
+        names = self.mine(guest) if "all" in params else [params["segment"]]
+        for name in names:
+            self.doubtful.add((guest, name))
+            self.confirmed.pop((guest, name), None)
 
     def confirm(self, guest, method, params, result):
         if method == "guest.attach":
@@ -94,7 +107,7 @@ class Load:
                 self.patterns[segment] = bytes(256)
         elif method == "guest.detach":
             for attachment in result["detached"]:
-                del self.confirmed[guest, attachment["segment"]]
+                self.confirmed.pop((guest, attachment["segment"]), None)
         else:
             segment = self.segment_at(guest, params["address"])
             writers = [w for w in self.workers if w.pending and w.pending[0] == method and
@@ -145,6 +158,8 @@ class Load:
                 self.interrupted_total += 1
                 self.resolve(worker, there)
             worker.pending = None
+        self.confirmed.update({key: there[key] for key in self.doubtful if key in there})
+        self.doubtful = set()
         assert there == self.confirmed, (there, self.confirmed)
         self.compare_data()
 

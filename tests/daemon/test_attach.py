@@ -177,7 +177,8 @@ class Shapes(AttachTest):
         status = self.assert_fits(self.call("daemon.status"), STATUS)
         self.assertEqual(status["counts"], dict(status["counts"], pools=2, segments=2, attachments=3,
                                                 guests=3, connections=1, operations=0))
-        self.assertEqual(status["limits"], dict(status["limits"], line=256 * KIB, batch=100))
+        self.assertEqual(status["limits"], dict(status["limits"], line=256 * KIB, batch=100,
+                                                batch_replies=4 * MIB))
         later = self.call("daemon.status")["uptime"]
         self.assertTrue(0 <= status["uptime"] <= later < 60, (status, later))
 
@@ -740,7 +741,7 @@ class Deaths(AttachTest):
 class Foreign(AttachTest):
     def test_pages_of_others_are_never_given_out(self):
         self.call("sim.guest.start", name="holder", iomem=["0x7ff00,10@0x3a000", "0x7fff0,10"])
-        self.assertEqual(self.free(), MIB - 32 * PAGE)
+        wait_until(lambda: self.free() == MIB - 32 * PAGE, "they are known to be held")
         self.assertEqual(self.attach("alpha")["host_address"], "0x7ff10000")
         self.assertEqual(self.attach("beta", MIB - 33 * PAGE)["host_address"], "0x7ff11000")
         with self.refused("PAGES_HELD", "holder"):

@@ -159,7 +159,6 @@ class KilledUnderLoad(unittest.TestCase):
         self.random = random.Random(4711)
         self.world = World("--pool", "4M", "--guest", *self.guests).start()
         self.addCleanup(self.world.close)
-        self.load = Load(self.world, self.guests, self.random)
 
     def signal_soon(self, send):
         delay = self.random.uniform(0.0, 0.02)
@@ -171,7 +170,10 @@ class KilledUnderLoad(unittest.TestCase):
         thread.start()
         return thread
 
-    def one_round(self, send, ended):
+    def one_round(self, send, ended, faults):
+        for _ in range(faults):
+            self.world.fail("any", self.random.randrange(1, 150),
+                            errno=self.random.choice(("EIO", "ENOMEM", "EINVAL", "EBUSY")))
         thread = self.signal_soon(send)
         self.load.run()
         thread.join()
@@ -180,9 +182,10 @@ class KilledUnderLoad(unittest.TestCase):
         self.world.idle()
         self.load.compare(self.world.check())
 
-    def rounds(self, count, send, ended):
+    def rounds(self, count, send, ended, faults=0):
+        self.load = Load(self.world, self.guests, self.random, faults > 0)
         for number in range(count):
-            self.one_round(send, ended)
+            self.one_round(send, ended, faults)
             if number % 20 == 19:
                 self.load.finish()
         self.load.finish()
@@ -194,6 +197,12 @@ class KilledUnderLoad(unittest.TestCase):
 
     def test_sigterm(self):
         self.rounds(60, lambda: self.world.process.terminate(), self.world.ended)
+
+    def test_sigkill_among_faults(self):
+        self.rounds(100, lambda: self.world.process.kill(), self.world.died, faults=4)
+
+    def test_sigterm_among_faults(self):
+        self.rounds(40, lambda: self.world.process.terminate(), self.world.ended, faults=4)
 
 
 if __name__ == "__main__":

@@ -2,25 +2,15 @@
 """Every call to Xen and to the store fails once, at every place: the daemon refuses or succeeds,
 leaves everything as it was or in quarantine, and is whole again as soon as the fault is gone."""
 
-import contextlib
 import itertools
 import time
 import unittest
 
 from scenarios import SCENARIOS, Attach, Death, Detach
-from world import OPERATIONS, PAGE, Refused, World, stable_names
+from world import OPERATIONS, PAGE, Refused, World, explained, stable_names
 
 STABLE = stable_names()
 POOL = 256 * PAGE
-
-
-@contextlib.contextmanager
-def explained(what):
-    """Says in which of many cases something went wrong."""
-    try:
-        yield
-    except (AssertionError, Refused) as why:
-        raise AssertionError(f"{what}: {why}") from why
 
 
 class FaultCase(unittest.TestCase):
@@ -305,6 +295,23 @@ class Interleaved(FaultCase):
         self.assertEqual(first.name, "GUEST_DYING")
         self.world.idle()
         self.assertEqual(self.world.check_empty()["mapped"][domid], set())
+        self.world.call("sim.guest.destroy", name="delta")
+
+    def test_domid_used_again_for_the_same_segment(self):
+        """For a moment a dead and a living guest of one domid have the same segment."""
+        self.world.attach("alpha", 2 * PAGE, name="both")
+        domid = self.world.guest("delta")["domid"]
+        self.world.attach("delta", segment="both")
+        uuid = "00000000-0000-4000-8000-000000000003"
+        self.world.batch(
+            ("sim.guest.destroy", {"name": "delta"}),
+            ("sim.guest.start", {"name": "delta", "domid": domid, "uuid": uuid}),
+            ("guest.attach", {"guest": "delta", "segment": "both"}))
+        self.world.poke()
+        snapshot = self.world.check()
+        self.assertEqual([a["guest"]["uuid"] for a in snapshot["segments"][0]["attachments"]
+                          if a["guest"]["domid"] == domid], [uuid])
+        self.world.detach("delta")
         self.world.call("sim.guest.destroy", name="delta")
 
     def test_share_of_a_segment_that_is_being_made(self):

@@ -8,7 +8,7 @@ import re
 import socket
 
 from harness import (BATCH_MAX, INVALID_PARAMS, INVALID_REQUEST, LINE_MAX, METHOD_NOT_FOUND, PAGE,
-                     PARSE_ERROR, DaemonTest, check_reply)
+                     PARSE_ERROR, DaemonTest, check_reply, wait_until)
 
 SEVERAL_PAGES = 3 * PAGE
 
@@ -559,7 +559,8 @@ class Batches(JsonRpcTest):
         client.send_line([request(id_, "guest.attach", guest="alpha", size=PAGE)
                           for id_ in range(BATCH_MAX)])
         client.close()
-        self.idle()
+        wait_until(lambda: self.call("daemon.status")["counts"]["connections"] == 1,
+                   "the daemon has done with that client")
         self.assertEqual(len(self.agree()), BATCH_MAX)
 
 

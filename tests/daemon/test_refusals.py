@@ -247,8 +247,8 @@ class PagesHeld(RefusalTest):
     def test_by_a_guest_that_does_not_let_go(self):
         self.agrees = False
         self.attach("alpha", name="x")
-        for _ in range(40):
-            self.call("sim.fail", operation="unmap")
+        for after in range(1, 41):
+            self.call("sim.fail", operation="unmap", after=after)
         with self.refused("HYPERVISOR_FAILED", "'x'", "'alpha'"):
             self.detach("alpha")
         run = next(run for run in self.call("pool.map")["runs"] if run["state"] != "free")
@@ -270,8 +270,8 @@ class PagesHeld(RefusalTest):
 
     def test_by_a_guest_that_dies_at_last(self):
         self.attach("alpha", name="x")
-        for _ in range(40):
-            self.call("sim.fail", operation="unmap")
+        for after in range(1, 41):
+            self.call("sim.fail", operation="unmap", after=after)
         with self.refused("HYPERVISOR_FAILED"):
             self.detach("alpha")
         self.call("sim.guest.destroy", name="alpha")
@@ -353,11 +353,13 @@ class HolderUnknown(RefusalTest):
     def test_a_config_that_cannot_be_read(self):
         self.call("sim.guest.configure", name="hidden")
         self.call("guest.list")
-        self.call("sim.fail", operation="config", after=1)
-        self.call("sim.fail", operation="config", after=2)
+        for after in range(1, 41):
+            self.call("sim.fail", operation="config", after=after)
         self.call("sim.guest.start", name="broken")
         with self.refused("HOLDER_UNKNOWN", "'broken'"):
             self.attach("alpha")
+        self.call("sim.fail", operation="config", errno=0)
+        self.attach("alpha")
 
 
 class HolderWait(RefusalTest):
@@ -470,6 +472,8 @@ holder-wait = 30
         others[0].close()
         self.wait_connections(3)
         self.assertIn("version", self.connect(self.daemon).call("daemon.status"))
+        others[1].close()
+        self.wait_connections(3)
 
     def test_segments(self):
         for guest in ("alpha", "alpha", "beta", "beta", "gamma"):

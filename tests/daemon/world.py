@@ -6,6 +6,7 @@ store says, and what the simulated hypervisor really has mapped, permitted and p
 may weaken it; a state that it refuses is a bug in the daemon.
 """
 
+import contextlib
 import json
 import os
 import pathlib
@@ -41,6 +42,15 @@ class Refused(Exception):
 
 class Gone(Exception):
     """The daemon is not there (any more)."""
+
+
+@contextlib.contextmanager
+def explained(what):
+    """Says in which of many cases something went wrong."""
+    try:
+        yield
+    except (AssertionError, Refused, Gone) as why:
+        raise AssertionError(f"{what}: {why}") from why
 
 
 def stable_names():
@@ -158,14 +168,15 @@ class World:
 
     # ---- the daemon's life ----
 
-    def start(self, *options, wait=True):
+    def start(self, *options, wait=True, uid=None):
         environment = dict(os.environ, ASAN_OPTIONS="abort_on_error=0:exitcode=99",
                            UBSAN_OPTIONS="halt_on_error=1:exitcode=99")
         environment.pop("JOURNAL_STREAM", None)
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
                 [SIM, "--world", self.world, "--state-dir", self.state, *self.options, *options],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment)
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment,
+                user=uid)
         self.options = ()
         if wait:
             self.client = self.connect()
@@ -179,7 +190,7 @@ class World:
                 return Client(str(self.state / "xenshmd.sock"))
             except (FileNotFoundError, ConnectionRefusedError):
                 if self.process.poll() is not None:
-                    raise Gone(self.text_log()) from None
+                    raise Gone(self.last_log()) from None
                 if time.monotonic() > end:
                     raise
                 time.sleep(0.001)
@@ -199,7 +210,7 @@ class World:
         status = self.process.wait(PATIENCE)
         self.process = None
         self.disconnect()
-        assert status == -signal.SIGKILL, f"status {status}\n{self.text_log()}"
+        assert status == -signal.SIGKILL, f"status {status}\n{self.last_log()}"
         return self
 
     def stop(self):
@@ -212,7 +223,7 @@ class World:
         status = self.process.wait(PATIENCE)
         self.process = None
         self.disconnect()
-        assert status == 0, f"status {status}\n{self.text_log()}"
+        assert status == 0, f"status {status}\n{self.last_log()}"
         return self
 
     def restart(self):
@@ -234,6 +245,9 @@ class World:
 
     def text_log(self):
         return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+    def last_log(self):
+        return "\n".join(self.text_log().splitlines()[-40:])
 
     # ---- calls ----
 

@@ -36,6 +36,11 @@ lacks() {
 	if printf '%s\n' "$2" | grep -q -e "$3"; then fail "$1" "$2" "no line like '$3'"; else pass "$1"; fi
 }
 
+# The line that ends a run: the host waits for it.
+count_checks() {
+	echo "LAB-RESULT pass=$(grep -c ^PASS "$RESULTS") fail=$(grep -c ^FAIL "$RESULTS")"
+}
+
 # refused NAME STATUS PATTERN COMMAND...: COMMAND must fail with just this status, say why on
 # stderr, and leave every page where it was.
 refused() {
@@ -48,13 +53,17 @@ refused() {
 	is "$name: pages are as before" "$(xenshmctl --json map 2>/dev/null)" "$map_before"
 }
 
+# now: seconds since Dom0 started.
+now() {
+	cut -d. -f1 /proc/uptime
+}
+
 # eventually SECONDS COMMAND...: runs COMMAND until it succeeds.
 eventually() {
-	tries=$(($1 * 10))
+	deadline=$(($(now) + $1))
 	shift
 	until "$@"; do
-		tries=$((tries - 1))
-		[ $tries -gt 0 ] || return 1
+		[ "$(now)" -lt $deadline ] || return 1
 		usleep 100000
 	done
 }
@@ -76,8 +85,8 @@ guest_config() {
 		memory = ${3:-128}
 		vcpus = 1
 		on_crash = "preserve"
-		${2:+iomem = [ "$2" ]}
-		${4:-}
+		iomem = [ ${2:+"'$2'"} ]
+		${4-}
 	END
 }
 
@@ -92,19 +101,27 @@ guest_start() {
 	xl create -q "/tmp/$1.cfg"
 }
 
-# guest_create NAME [IOMEM [MEMORY [LINE]]]: creates the guest and waits for its user space.
+# guest_create NAME [IOMEM [MEMORY [LINE]]]: creates the guest and waits for its user space; a
+# test that cannot have its guest ends here.
 guest_create() {
-	guest_start "$@" && eventually 300 guest_is_up "$1"
+	guest_start "$@" && guest_wait "$1"
+}
+
+guest_wait() {
+	eventually 180 guest_is_up "$1" && return
+	echo "guest $1 does not come up; its console says:"
+	tail -n 20 "$CONSOLES/guest-$1.log"
+	exit 1
 }
 
 guest_exists() {
 	guest_id "$1" >/dev/null
 }
 
-# guest_need NAME...: a test needs these, and most tests leave them as they were.
+# guest_need NAME...: most tests leave their guests running, so they are often there already.
 guest_need() {
 	for guest; do
-		guest_exists "$guest" || guest_create "$guest" || return 1
+		guest_exists "$guest" || guest_create "$guest"
 	done
 }
 

@@ -6,7 +6,7 @@
 # shellcheck source=lib.sh
 . /lab/lib.sh
 
-FILE_LIMIT=600 # seconds for one test file
+FILE_LIMIT=300 # seconds for one test file; less than the host's limit for silence
 
 # A file that ends early, in an error or in the time limit, has failed, whatever it checked.
 run_file() {
@@ -37,4 +37,4 @@ for file in /lab/test_*.sh; do
 	[ "$(grep -c ^FAIL "$RESULTS")" = "$failures" ] || show_daemon_log
 	clean_up
 done
-echo "LAB-RESULT pass=$(grep -c ^PASS "$RESULTS") fail=$(grep -c ^FAIL "$RESULTS")"
+count_checks

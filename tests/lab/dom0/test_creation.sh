@@ -17,36 +17,46 @@ domain_has_come() {
 	[ "$(domain_count)" -gt "$domains" ]
 }
 
+# newcomer_start [IOMEM]: in the background; returns as soon as the domain is there.
+newcomer_start() {
+	rm -f /tmp/created
+	domains=$(domain_count)
+	{
+		guest_start newcomer "$@"
+		echo >/tmp/created
+	} &
+	eventually 60 domain_has_come
+}
+
+is_created() {
+	[ -e /tmp/created ]
+}
+
 # The newcomer takes the page by its own configuration; guest1 asks for it meanwhile.
-domains=$(domain_count)
-guest_start newcomer "$(printf '0x%x,1@0x30000' $((POOL_HOST / 4096)))" &
-eventually 60 domain_has_come
-answers=$(while kill -0 $! 2>/dev/null; do xenshmctl attach guest1 4K --pool shared_mem 2>&1; done)
-wait $!
-has "guest1 is refused while it is unknown who holds the page" "$answers" '(HOLDER_UNKNOWN)$\|(PAGES_HELD)$'
-lacks "and is never given it" "$answers" '^guest1-0: '
-lacks "no other answer is given" "$(echo "$answers" | grep -v -e '(HOLDER_UNKNOWN)$' -e '(PAGES_HELD)$')" .
-eventually 300 guest_is_up newcomer
+newcomer_start "$(printf '0x%x,1@0x30000' $((POOL_HOST / 4096)))"
+until is_created; do
+	xenshmctl attach guest1 4K --pool shared_mem
+done >/tmp/answers 2>&1
+has "guest1 is refused while it is unknown who holds the page" "$(cat /tmp/answers)" '(HOLDER_UNKNOWN)$\|(PAGES_HELD)$'
+is "and gets no other answer" "$(grep -v -e '(HOLDER_UNKNOWN)$' -e '(PAGES_HELD)$' /tmp/answers)" ""
+guest_wait newcomer
 has "in the end it is the newcomer's" "$(xenshmctl map shared_mem)" 'foreign .* newcomer'
 host shared_mem 0 put 0x600dda7a
 is "and works" "$(g newcomer 'uiotool /dev/mem 0x30000000 get')" 0x600dda7a
 guest_destroy newcomer
-eventually 20 pages_are_free
+has "and is freed with it" "$(eventually 20 pages_are_free && echo yes)" yes
 
 # A newcomer without pages of its own is given one as soon as that is possible.
-domains=$(domain_count)
-guest_start newcomer &
-eventually 60 domain_has_come
-until answer=$(xenshmctl attach newcomer 4K --pool shared_mem 2>&1); do
+newcomer_start
+until answer=$(xenshmctl attach newcomer 4K --pool shared_mem 2>&1) || is_created; do
 	echo "$answer"
-	kill -0 $! 2>/dev/null || break
-done >/tmp/refusals
-lacks "until then it is refused for good reasons" \
-	"$(grep -v -e '(HOLDER_UNKNOWN)$' -e '(GUEST_UNKNOWN)$' /tmp/refusals)" .
-wait $!
-xenshmctl --json guests | grep -q '"segment":"newcomer-0"' || answer=$(xenshmctl attach newcomer 4K --pool shared_mem 2>&1)
+done >/tmp/answers
+is "until then it is refused for good reasons" \
+	"$(grep -v -e '(HOLDER_UNKNOWN)$' -e '(GUEST_UNKNOWN)$' /tmp/answers)" ""
+eventually 60 is_created
+[ "${answer#newcomer-0:}" != "$answer" ] || answer=$(xenshmctl attach newcomer 4K --pool shared_mem 2>&1)
 is "then it gets its page" "$answer" "newcomer-0: 4 KiB at 0x3a000000 in newcomer (host $POOL_HOST)"
-eventually 300 guest_is_up newcomer
+guest_wait newcomer
 host shared_mem 0 put 0x600dda7b
 is "which works" "$(g newcomer 'uiotool /dev/mem 0x3a000000 get')" 0x600dda7b
 guest_destroy newcomer
