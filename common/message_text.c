@@ -63,19 +63,19 @@ static void put_value(struct text *text, const json_t *value)
         text_put_string(text, json_string_value(value), json_string_length(value));
         break;
     case JSON_INTEGER:
-        text_format(text, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+        text_put_integer(text, json_integer_value(value));
         break;
     case JSON_REAL:
         put_real(text, value);
         break;
     case JSON_TRUE:
-        text_put(text, "true", 4);
+        text_puts(text, "true");
         break;
     case JSON_FALSE:
-        text_put(text, "false", 5);
+        text_puts(text, "false");
         break;
     case JSON_NULL:
-        text_put(text, "null", 4);
+        text_puts(text, "null");
         break;
     }
 }

@@ -2,7 +2,6 @@
 #include "text.h"
 
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -54,15 +53,34 @@ void text_put_char(struct text *text, char c)
     text_put(text, &c, 1);
 }
 
-void text_format(struct text *text, const char *format, ...)
+void text_puts(struct text *text, const char *string)
 {
-    char buffer[256];
-    va_list ap;
+    text_put(text, string, strlen(string));
+}
 
-    va_start(ap, format);
-    vsnprintf(buffer, sizeof(buffer), format, ap);
-    va_end(ap);
-    text_put(text, buffer, strlen(buffer));
+/* By hand: printf would be most of what it costs to write a file of the store. */
+static void put_number(struct text *text, uint64_t number, unsigned base)
+{
+    char digits[20], *at = digits + sizeof(digits);
+
+    do {
+        *--at = "0123456789abcdef"[number % base];
+        number /= base;
+    } while (number > 0);
+    text_put(text, at, (size_t) (digits + sizeof(digits) - at));
+}
+
+void text_put_integer(struct text *text, int64_t number)
+{
+    if (number < 0)
+        text_put_char(text, '-');
+    put_number(text, number < 0 ? -(uint64_t) number : (uint64_t) number, 10);
+}
+
+void text_put_hex(struct text *text, uint64_t number)
+{
+    text_puts(text, "0x");
+    put_number(text, number, 16);
 }
 
 static bool is_plain(char c)
@@ -75,10 +93,13 @@ static void put_escaped(struct text *text, char c)
     static const char from[] = "\"\\\b\f\n\r\t", to[] = "\"\\bfnrt";
     const char *known = c ? strchr(from, c) : NULL;
 
-    if (known)
-        text_format(text, "\\%c", to[known - from]);
-    else
-        text_format(text, "\\u%04X", (unsigned char) c);
+    if (known) {
+        text_put_char(text, '\\');
+        text_put_char(text, to[known - from]);
+    } else {
+        text_puts(text, (unsigned char) c < 0x10 ? "\\u000" : "\\u001");
+        text_put_char(text, "0123456789ABCDEF"[c & 15]);
+    }
 }
 
 void text_put_string(struct text *text, const char *string, size_t length)

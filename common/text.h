@@ -7,8 +7,8 @@
  */
 #pragma once
 
-#include <stdarg.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct text {
     char *data; /* owned: text_finish() or free(); NULL: out of memory */
@@ -22,8 +22,8 @@ char *text_finish(struct text *text);
 
 void text_put(struct text *text, const char *bytes, size_t length);
 void text_put_char(struct text *text, char c);
-/* At most 255 bytes; what is longer is cut off. */
-void text_format(struct text *text, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+void text_puts(struct text *text, const char *string);
+void text_put_integer(struct text *text, int64_t number);
+void text_put_hex(struct text *text, uint64_t number); /* "0x..." */
 /* A JSON string of these bytes, which are valid UTF-8. */
 void text_put_string(struct text *text, const char *string, size_t length);

@@ -83,6 +83,7 @@ static void connection_close(struct connection *connection)
     connection->fd = -1;
     TAILQ_REMOVE(&connections->list, connection, link);
     connections->count--;
+    connections->strangers -= connection->peer.level == ACCESS_NONE;
     if (connection->requests == 0)
         connection_free(connection);
     else if (task.step)
@@ -300,8 +301,14 @@ int connection_new(struct connections *connections, int fd, const struct access_
         connection_free(connection);
         return -ENOMEM;
     }
+    if (peer->level == ACCESS_NONE) {
+        event_priority_set(connection->readable, CONNECTION_PRIORITIES - 1);
+        event_priority_set(connection->writable, CONNECTION_PRIORITIES - 1);
+        event_priority_set(connection->resume, CONNECTION_PRIORITIES - 1);
+    }
     TAILQ_INSERT_TAIL(&connections->list, connection, link);
     connections->count++;
+    connections->strangers += peer->level == ACCESS_NONE;
     connection->drained = true;
     set_reading(connection, true);
     return 0;

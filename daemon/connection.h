@@ -29,13 +29,20 @@ TAILQ_HEAD(connection_list, connection);
 struct connections {
     struct connection_list list; /* owns them */
     size_t count;
-    size_t tasks; /* under way */
+    size_t strangers; /* of these: whose client has no right at all */
+    size_t tasks;     /* under way */
     struct event_base *base;
     connection_line_fn on_line;
     void *context;                    /* for connection_context() */
     void (*on_closed)(void *context); /* one less: there may be room to accept again */
     void *closed_context;
 };
+
+/*
+ * Of the event base: everything has the middle one but clients without any right, who have the
+ * lowest, so that they delay nobody by flooding the daemon.
+ */
+#define CONNECTION_PRIORITIES 3
 
 /* Takes over the connected, non-blocking socket `fd`. Returns 0 or -errno (fd is closed). */
 int connection_new(struct connections *connections, int fd, const struct access_peer *peer);

@@ -205,6 +205,25 @@ static int setup_listener(struct daemon *daemon, const struct config *config)
     return r;
 }
 
+/*
+ * Events have CONNECTION_PRIORITIES. While those that are due are worked on, others are looked for
+ * every few milliseconds, so that more urgent ones need not wait for all of them.
+ */
+static struct event_base *new_event_base(void)
+{
+    const struct timeval interval = { .tv_usec = 4000 };
+    struct event_config *config = event_config_new();
+    struct event_base *base = NULL;
+
+    if (config && event_config_set_max_dispatch_interval(config, &interval, -1, 0) == 0)
+        base = event_base_new_with_config(config);
+    if (config)
+        event_config_free(config);
+    if (base)
+        event_base_priority_init(base, CONNECTION_PRIORITIES);
+    return base;
+}
+
 static int setup_state(struct daemon *daemon, const struct daemon_setup *setup)
 {
     const struct config *config = setup->config;
@@ -221,7 +240,7 @@ static int setup_state(struct daemon *daemon, const struct daemon_setup *setup)
         .holder_wait = config->holder_wait,
         .unknown_holders = config->unknown_holders,
     };
-    state->base = event_base_new();
+    state->base = new_event_base();
     if (!state->base)
         return -ENOMEM;
     r = operations_init(&state->operations, state->base, state);

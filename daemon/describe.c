@@ -47,14 +47,13 @@ json_t *describe_attachment(const struct attachment *attachment)
         "state", attachment_state_name(attachment->state));
 }
 
-json_t *describe_segment(const struct segment *segment, const struct attachment *except)
+json_t *describe_segment(const struct segment *segment)
 {
     json_t *attachments = json_array();
     const struct attachment *attachment;
 
     TAILQ_FOREACH(attachment, &segment->attachments, segment_link)
-        if (attachment != except)
-            json_array_append_new(attachments, describe_attachment(attachment));
+        json_array_append_new(attachments, describe_attachment(attachment));
     return json_pack("{s:s, s:s, s:o, s:o, s:b, s:I, s:I, s:o}", "name", segment->name, "pool",
                      segment->pool->name, "host_address",
                      describe_address(mfn_address(segment_frames(segment).first)), "size",

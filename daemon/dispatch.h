@@ -57,7 +57,7 @@ struct request {
 /* Requests in one batch at most. */
 #define DISPATCH_BATCH_MAX 100
 /* Further requests of a batch are refused when its replies have so many bytes. */
-#define DISPATCH_BATCH_REPLIES (4 * 1024 * 1024)
+#define DISPATCH_BATCH_REPLIES (1024 * 1024)
 
 /* For connections.on_line; the connection's context is the dispatcher. */
 void dispatch_line(struct connection *connection, const char *line, size_t length);

@@ -27,8 +27,8 @@ static void turn_away(int fd, const struct listener *listener)
     _cleanup_(cleanup_free) char *text = NULL;
     struct error error = { 0 };
 
-    error_set(&error, XENSHM_TOO_MANY, "there are %lu connections, the most",
-              (unsigned long) listener->limit);
+    error_set(&error, XENSHM_TOO_MANY, "there are %zu connections, the most for now",
+              listener->connections->count);
     reply = message_error(NULL, &error);
     text = reply ? message_text(reply) : NULL;
     if (text) {
@@ -39,19 +39,28 @@ static void turn_away(int fd, const struct listener *listener)
     close(fd);
 }
 
+/* Those without any right get a quarter, lest they keep out those who have one. */
+static bool is_full(const struct listener *listener, const struct access_peer *peer)
+{
+    const struct connections *connections = listener->connections;
+
+    return connections->count >= listener->limit ||
+           (peer->level == ACCESS_NONE && connections->strangers >= (listener->limit + 3) / 4);
+}
+
 static void serve(struct listener *listener, int fd)
 {
     struct access_peer peer;
     int r;
 
-    if (listener->connections->count >= listener->limit) {
-        turn_away(fd, listener);
-        return;
-    }
     r = access_identify(&listener->policy, fd, &peer);
     if (r < 0) {
         log_warning("a client cannot be identified: %s", strerror(-r));
         close(fd);
+        return;
+    }
+    if (is_full(listener, &peer)) {
+        turn_away(fd, listener);
         return;
     }
     connection_new(listener->connections, fd, &peer);

@@ -107,6 +107,18 @@ static const struct guest *blocking_holder(struct attach *attach, const struct g
     return guests_unknown_holder(&state->guests);
 }
 
+/* A file that nobody understands may describe any page, at any address of any guest. */
+static int check_store(struct attach *attach)
+{
+    const char *file = store_bad_file(attach->operation.state->store);
+
+    if (!file)
+        return 0;
+    return error_set(&attach->operation.error, XENSHM_PAGES_HELD,
+                     "store file segments/%s cannot be understood: what it describes is held",
+                     file);
+}
+
 static int check_limits(struct attach *attach, const struct guest *guest)
 {
     struct state *state = attach->operation.state;
@@ -225,12 +237,9 @@ static enum operation_turn check(struct attach *attach)
                   holder->identity.domid, holder->name);
         return wait_or_refuse(attach);
     }
-    if (!attach->share[0] && store_bad_count(state->store) > 0)
-        return error_set(error, XENSHM_PAGES_HELD,
-                         "store file segments/%s cannot be understood, so its pages are held",
-                         store_bad_file(state->store)),
-               OPERATION_DONE;
-    r = check_limits(attach, guest);
+    r = check_store(attach);
+    if (r == 0)
+        r = check_limits(attach, guest);
     if (r == 0)
         r = claim(attach, guest);
     if (r == XENSHM_POOL_FULL && dead_guests_hold_pages(attach)) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "options.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -120,12 +121,28 @@ static bool has_option(int argc, char **argv, const char *name)
     return false;
 }
 
+/*
+ * Opens what is closed of stdin, stdout and stderr, before something else gets their numbers: a log
+ * line must not end up in a pool or in a client's socket.
+ */
+static void fill_standard_descriptors(void)
+{
+    int fd;
+
+    do
+        fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd > STDERR_FILENO)
+        close(fd);
+}
+
 int options_read(int argc, char **argv, const struct options_extra *extra, struct config *config)
 {
     struct error error = { 0 };
     const char *path;
     int r;
 
+    fill_standard_descriptors();
     if (has_option(argc, argv, "--help")) {
         print_help(argv[0], extra);
         return STATUS_OK;

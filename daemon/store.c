@@ -4,7 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -13,20 +13,21 @@
 
 #include "cleanup.h"
 #include "log.h"
-#include "text.h"
-#include "utf8.h"
-#include "uuid.h"
 
-#define STORE_VERSION 1
 #define STORE_SUFFIX ".json"
 #define STORE_TEMPORARY ".tmp" /* of a name that begins with a dot, which no segment's does */
 /* Longest file that is read; a segment with as many attachments as Xen has domids fits. */
 #define STORE_FILE_MAX (16 * 1024 * 1024)
 
+/* A file that could not be understood. */
+struct bad_file {
+    STAILQ_ENTRY(bad_file) link; /* in store.bad */
+    char name[NAME_MAX + 1];
+};
+
 struct store {
     int dir;
-    size_t bad_count;
-    char bad_file[256];
+    STAILQ_HEAD(, bad_file) bad;
     store_fault_fn fault;
     void *fault_context;
 };
@@ -60,6 +61,7 @@ int store_open(const char *state_dir, struct store **ret_store)
     store = calloc(1, sizeof(*store));
     if (!store)
         return -ENOMEM;
+    STAILQ_INIT(&store->bad);
     store->dir = steal_fd(&dir);
     *ret_store = store;
     return 0;
@@ -67,10 +69,16 @@ int store_open(const char *state_dir, struct store **ret_store)
 
 struct store *store_close(struct store *store)
 {
-    if (store) {
-        close(store->dir);
-        free(store);
+    struct bad_file *bad;
+
+    if (!store)
+        return NULL;
+    while ((bad = STAILQ_FIRST(&store->bad))) {
+        STAILQ_REMOVE_HEAD(&store->bad, link);
+        free(bad);
     }
+    close(store->dir);
+    free(store);
     return NULL;
 }
 
@@ -118,55 +126,6 @@ static int replace_file(int dir, const char *temporary, const char *name, const 
     return r;
 }
 
-static void put_field(struct text *text, const char *key, const char *value)
-{
-    text_format(text, "\"%s\":", key);
-    text_put_string(text, value, strlen(value));
-    text_put_char(text, ',');
-}
-
-static void put_attachment(struct text *text, const struct attachment *attachment)
-{
-    char name[DOMAIN_NAME_MAX], uuid[UUID_TEXT_SIZE];
-
-    snprintf(name, sizeof(name), "%s", attachment->guest_name);
-    utf8_make_printable(name);
-    text_format(text, "{\"guest\":{");
-    put_field(text, "name", name);
-    text_format(text, "\"domid\":%" PRIu32 ",\"uuid\":\"%s\"},", attachment->identity.domid,
-                uuid_format(attachment->identity.uuid, uuid));
-    text_format(text, "\"guest_address\":\"0x%" PRIx64 "\",\"state\":\"%s\"}",
-                gfn_address(attachment->first), attachment_state_name(attachment->state));
-}
-
-/* The file's content: the fields of a segment's description that cannot be had elsewhere. */
-static char *make_text(const struct segment *segment, const struct attachment *except)
-{
-    struct mfn_range frames = segment_frames(segment);
-    const struct attachment *attachment;
-    const char *comma = "";
-    struct text text;
-
-    text_init(&text);
-    text_format(&text, "{\"version\":%d,", STORE_VERSION);
-    put_field(&text, "name", segment->name);
-    put_field(&text, "pool", segment->pool->name);
-    text_format(&text, "\"host_address\":\"0x%" PRIx64 "\",\"size\":%" PRIu64 ",",
-                mfn_address(frames.first), pages_to_bytes(frames.count));
-    text_format(&text, "\"kept\":%s,\"epoch\":%" PRIu64 ",\"owner_uid\":%" PRIu32 ",",
-                segment->kept ? "true" : "false", segment->epoch, segment->owner_uid);
-    text_format(&text, "\"attachments\":[");
-    TAILQ_FOREACH(attachment, &segment->attachments, segment_link) {
-        if (attachment == except)
-            continue;
-        text_format(&text, "%s", comma);
-        put_attachment(&text, attachment);
-        comma = ",";
-    }
-    text_format(&text, "]}");
-    return text_finish(&text);
-}
-
 int store_write(struct store *store, const struct segment *segment, const struct attachment *except)
 {
     _cleanup_(cleanup_free) char *text = NULL;
@@ -176,7 +135,7 @@ int store_write(struct store *store, const struct segment *segment, const struct
     r = planted_fault(store, "store_write");
     if (r < 0)
         return r;
-    text = make_text(segment, except);
+    text = store_text(segment, except);
     if (!text)
         return -ENOMEM;
     snprintf(name, sizeof(name), "%s" STORE_SUFFIX, segment->name);
@@ -194,128 +153,6 @@ int store_remove(struct store *store, const char *name)
         return r;
     snprintf(file, sizeof(file), "%s" STORE_SUFFIX, name);
     return unlinkat(store->dir, file, 0) < 0 && errno != ENOENT ? -errno : 0;
-}
-
-void store_segment_clear(struct store_segment *segment)
-{
-    free(segment->attachments);
-    *segment = (struct store_segment){ 0 };
-}
-
-static int read_text(json_t *object, const char *key, char *ret_text, size_t size)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-
-    if (!text || strlen(text) >= size)
-        return -EINVAL;
-    strcpy(ret_text, text);
-    return 0;
-}
-
-static int read_number(json_t *object, const char *key, uint64_t max, uint64_t *ret_number)
-{
-    json_t *value = json_object_get(object, key);
-
-    if (!json_is_integer(value) || json_integer_value(value) < 0 ||
-        (uint64_t) json_integer_value(value) > max)
-        return -EINVAL;
-    *ret_number = (uint64_t) json_integer_value(value);
-    return 0;
-}
-
-static int read_frame(json_t *object, const char *key, uint64_t *ret_frame)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-    uint64_t address;
-
-    if (!text || params_parse_address(text, &address) < 0 || !page_aligned(address))
-        return -EINVAL;
-    *ret_frame = address >> PAGE_SHIFT;
-    return 0;
-}
-
-static int read_attachment(json_t *object, uint64_t pages, struct store_attachment *ret_attachment)
-{
-    json_t *guest = json_object_get(object, "guest");
-    char uuid[UUID_TEXT_SIZE], state[16];
-    uint64_t domid;
-
-    if (read_text(guest, "name", ret_attachment->guest_name, DOMAIN_NAME_MAX) < 0 ||
-        read_number(guest, "domid", UINT32_MAX, &domid) < 0 ||
-        read_text(guest, "uuid", uuid, sizeof(uuid)) < 0 ||
-        uuid_parse(uuid, ret_attachment->identity.uuid) < 0 ||
-        read_frame(object, "guest_address", &ret_attachment->first.v) < 0 ||
-        !frames_valid(ret_attachment->first.v, pages) ||
-        read_text(object, "state", state, sizeof(state)) < 0 ||
-        attachment_state_parse(state, &ret_attachment->state) < 0)
-        return -EINVAL;
-    ret_attachment->identity.domid = (uint32_t) domid;
-    return 0;
-}
-
-static int read_attachments(json_t *array, struct store_segment *segment)
-{
-    size_t count = json_array_size(array);
-
-    if (!json_is_array(array))
-        return -EINVAL;
-    segment->attachments = calloc(count + 1, sizeof(*segment->attachments));
-    if (!segment->attachments)
-        return -ENOMEM;
-    segment->attachment_count = count;
-    for (size_t i = 0; i < count; i++)
-        if (read_attachment(json_array_get(array, i), segment->frames.count,
-                            &segment->attachments[i]) < 0)
-            return -EINVAL;
-    return 0;
-}
-
-static int read_segment(json_t *object, struct store_segment *segment)
-{
-    uint64_t size, owner_uid;
-    json_t *kept = json_object_get(object, "kept");
-
-    /* Epochs grow: the last one must leave room for more. */
-    if (read_text(object, "name", segment->name, sizeof(segment->name)) < 0 ||
-        !params_name_valid(segment->name) ||
-        read_text(object, "pool", segment->pool, sizeof(segment->pool)) < 0 ||
-        read_frame(object, "host_address", &segment->frames.first.v) < 0 ||
-        read_number(object, "size", INT64_MAX, &size) < 0 || !page_aligned(size) ||
-        read_number(object, "epoch", INT64_MAX / 2, &segment->epoch) < 0 ||
-        read_number(object, "owner_uid", UINT32_MAX, &owner_uid) < 0 || !json_is_boolean(kept))
-        return -EINVAL;
-    segment->frames.count = size >> PAGE_SHIFT;
-    segment->kept = json_is_true(kept);
-    segment->owner_uid = (uint32_t) owner_uid;
-    if (!mfn_range_valid(segment->frames))
-        return -EINVAL;
-    return read_attachments(json_object_get(object, "attachments"), segment);
-}
-
-int store_parse(const char *text, size_t length, struct store_segment *ret_segment,
-                const char **ret_why)
-{
-    _cleanup_(cleanup_json) json_t *object = NULL;
-    struct store_segment segment = { 0 };
-    uint64_t version;
-
-    *ret_why = "it is not a whole JSON object";
-    object = json_loadb(text, length, JSON_REJECT_DUPLICATES, NULL);
-    if (!json_is_object(object))
-        return -EINVAL;
-    *ret_why = "it has no version";
-    if (read_number(object, "version", INT64_MAX, &version) < 0)
-        return -EINVAL;
-    *ret_why = "it is from another version of xenshmd";
-    if (version != STORE_VERSION)
-        return -EINVAL;
-    *ret_why = "a field is missing or makes no sense";
-    if (read_segment(object, &segment) < 0) {
-        store_segment_clear(&segment);
-        return -EINVAL;
-    }
-    *ret_segment = segment;
-    return 0;
 }
 
 static int read_file(int dir, const char *name, char **ret_text, size_t *ret_length)
@@ -341,11 +178,16 @@ static int read_file(int dir, const char *name, char **ret_text, size_t *ret_len
     return 0;
 }
 
-static void count_bad(struct store *store, const char *file, const char *why)
+static int count_bad(struct store *store, const char *file, const char *why)
 {
-    if (store->bad_count++ == 0)
-        snprintf(store->bad_file, sizeof(store->bad_file), "%s", file);
-    log_error("store file segments/%s: %s; nothing is given out until it is removed", file, why);
+    struct bad_file *bad = calloc(1, sizeof(*bad));
+
+    log_error("store file segments/%s: %s; nothing is attached until it is removed", file, why);
+    if (!bad)
+        return -ENOMEM;
+    snprintf(bad->name, sizeof(bad->name), "%s", file);
+    STAILQ_INSERT_TAIL(&store->bad, bad, link);
+    return 0;
 }
 
 /* A segment's file has its name. */
@@ -364,61 +206,88 @@ static bool is_temporary(const char *file)
            strcmp(file + length - suffix, STORE_TEMPORARY) == 0;
 }
 
-static void load_file(struct store *store, const char *file,
-                      int (*each)(void *, const struct store_segment *, const char *),
-                      void *context)
+/* Returns 0, whatever the file is like, or -ENOMEM. */
+static int load_file(struct store *store, const char *file,
+                     int (*each)(void *, const struct store_segment *, const char *),
+                     void *context)
 {
     _cleanup_(cleanup_free) char *text = NULL;
     struct store_segment segment = { 0 };
     const char *why = "it cannot be read";
     size_t length = 0;
+    int r = 0;
 
     if (read_file(store->dir, file, &text, &length) < 0 ||
         store_parse(text, length, &segment, &why) < 0)
-        count_bad(store, file, why);
+        r = count_bad(store, file, why);
     else if (!name_matches(file, segment.name))
-        count_bad(store, file, "it describes a segment of another name");
+        r = count_bad(store, file, "it describes a segment of another name");
     else if (each(context, &segment, file) != 0)
-        count_bad(store, file, "what it says cannot be");
+        r = count_bad(store, file, "what it says cannot be");
     store_segment_clear(&segment);
+    return r;
+}
+
+/* Every entry of the folder but "." and "..". Returns 0 or -errno. */
+static int load_files(struct store *store, DIR *dir,
+                      int (*each)(void *, const struct store_segment *, const char *),
+                      void *context)
+{
+    struct dirent *entry;
+    int r = 0;
+
+    while (r == 0 && (errno = 0, entry = readdir(dir))) {
+        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+            continue;
+        if (is_temporary(entry->d_name))
+            unlinkat(store->dir, entry->d_name, 0);
+        else
+            r = load_file(store, entry->d_name, each, context);
+    }
+    return r ? r : -errno;
 }
 
 int store_load(struct store *store,
                int (*each)(void *context, const struct store_segment *segment, const char *file),
                void *context)
 {
-    struct dirent *entry;
     DIR *dir;
-    int fd;
+    int fd, r;
 
     fd = fcntl(store->dir, F_DUPFD_CLOEXEC, 0);
     if (fd < 0)
         return -errno;
     dir = fdopendir(fd);
     if (!dir) {
+        r = -errno;
         close(fd);
-        return -errno;
+        return r;
     }
     rewinddir(dir);
-    while ((errno = 0, entry = readdir(dir))) {
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-            continue;
-        if (is_temporary(entry->d_name))
-            unlinkat(store->dir, entry->d_name, 0);
-        else
-            load_file(store, entry->d_name, each, context);
-    }
-    fd = errno;
+    r = load_files(store, dir, each, context);
     closedir(dir);
-    return -fd;
+    return r;
 }
 
-size_t store_bad_count(const struct store *store)
+size_t store_bad_count(struct store *store)
 {
-    return store->bad_count;
+    struct bad_file *bad, *next;
+    size_t count = 0;
+
+    for (bad = STAILQ_FIRST(&store->bad); bad; bad = next) {
+        next = STAILQ_NEXT(bad, link);
+        if (faccessat(store->dir, bad->name, F_OK, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT) {
+            count++;
+            continue;
+        }
+        log_info("store file segments/%s: it has been removed", bad->name);
+        STAILQ_REMOVE(&store->bad, bad, bad_file, link);
+        free(bad);
+    }
+    return count;
 }
 
-const char *store_bad_file(const struct store *store)
+const char *store_bad_file(struct store *store)
 {
-    return store->bad_file;
+    return store_bad_count(store) > 0 ? STAILQ_FIRST(&store->bad)->name : NULL;
 }

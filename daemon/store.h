@@ -64,13 +64,18 @@ int store_load(struct store *store,
                int (*each)(void *context, const struct store_segment *segment, const char *file),
                void *context);
 /*
- * How many files could not be understood, and the first of them. The pages that they describe are
- * unknown, so nothing may be given out while there is one.
+ * How many files that could not be understood are still there, and one of them (NULL: none). What
+ * they describe is unknown, so nothing may be given out while there is one.
  */
-size_t store_bad_count(const struct store *store);
-const char *store_bad_file(const struct store *store);
+size_t store_bad_count(struct store *store);
+const char *store_bad_file(struct store *store);
 
 void store_segment_clear(struct store_segment *segment);
+/*
+ * One file's content: what segment.show tells, without the attachment `except` (may be NULL). The
+ * caller frees it; NULL without memory.
+ */
+char *store_text(const struct segment *segment, const struct attachment *except);
 /* Parses one file's content. Returns 0, or -EINVAL with the reason as static text. */
 int store_parse(const char *text, size_t length, struct store_segment *ret_segment,
                 const char **ret_why);

@@ -27,7 +27,7 @@ LINE_MAX = 256 * KIB
 BATCH_MAX = 100
 
 # No single answer takes longer, however slow the machine and the sanitizers.
-PATIENCE = 60
+PATIENCE = 30
 
 PARSE_ERROR = -32700
 INVALID_REQUEST = -32600
@@ -364,6 +364,13 @@ class FolderTest(unittest.TestCase):
     def start(self, *options, **more):
         """A daemon that is ready."""
         return self.launch(*options, **more).wait_ready()
+
+    def spawn(self, command, **more):
+        """A process that ends with the test."""
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, **more)
+        self.addCleanup(process.wait, PATIENCE)
+        self.addCleanup(process.kill)
+        return process
 
     def connect(self, daemon):
         client = Client(daemon.socket_path)

@@ -3,13 +3,16 @@
 the daemon no descriptor, no memory and no time for long."""
 
 import array
+import contextlib
 import json
 import os
 import random
 import select
+import signal
 import socket
 import threading
 import time
+import unittest
 
 from harness import KIB, LINE_MAX, MIB, PAGE, Client, DaemonTest, connect, wait_until
 
@@ -312,10 +315,11 @@ class Greedy(ClientTest):
                 else:
                     self.assertEqual(len(one["result"]["segments"]), 1000)
             self.assertIn("result", reply[0])
+            self.assertIn("error", reply[99])
             self.check_memory()
 
     def test_others_are_served_between_the_requests_of_a_batch(self):
-        self.fill(1000)
+        self.fill(100)
         other = self.connect(self.daemon)
         batch = [{"jsonrpc": "2.0", "id": id_, "method": "segment.list"} for id_ in range(20)]
         self.client.send_line(batch)
@@ -323,7 +327,8 @@ class Greedy(ClientTest):
         while not select.select([self.client.socket], [], [], 0)[0]:
             other.call("daemon.status")
             served += 1
-        self.assertEqual(len(self.client.read()), 20)
+        replies = self.client.read()
+        self.assertEqual([len(one["result"]["segments"]) for one in replies], [100] * 20)
         self.assertGreater(served, 5)
 
     def test_others_are_served_between_lines(self):
@@ -439,3 +444,53 @@ class Sizes(ClientTest):
             for sock in clients:
                 self.assertTrue(sock.recv(64 * KIB).endswith(b"\n"))
         self.check_memory()
+
+
+@unittest.skipUnless(os.getuid() == 0, "only root can become others")
+class Strangers(ClientTest):
+    """Clients without any right."""
+    flooding = 60
+
+    def flood(self):
+        """Sends and reads on many connections at once, for ever."""
+        poll = select.epoll()
+        sockets = {}
+        for _ in range(self.flooding):
+            sock = connect(self.daemon.socket_path)
+            sock.setblocking(False)
+            sockets[sock.fileno()] = sock
+            poll.register(sock, select.EPOLLIN | select.EPOLLOUT)
+        while True:
+            for descriptor, events in poll.poll():
+                with contextlib.suppress(BlockingIOError):
+                    if events & select.EPOLLIN:
+                        sockets[descriptor].recv(1 << 18)
+                    if events & select.EPOLLOUT:
+                        sockets[descriptor].send(STATUS * 300)
+
+    def test_delay_nobody(self):
+        child = os.fork()
+        if child == 0:
+            try:
+                os.setgroups([])
+                os.setgid(65534)
+                os.setuid(65534)
+                self.flood()
+            finally:
+                os._exit(1)
+        try:
+            self.wait_connections(1 + self.flooding)
+            time.sleep(0.2)
+            served = 0
+            end = time.monotonic() + 1
+            while time.monotonic() < end:
+                self.call("daemon.status")
+                served += 1
+            self.assertEqual(os.waitpid(child, os.WNOHANG), (0, 0), "the flood has ended")
+        finally:
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+        # One after another they would take a tenth of a second each.
+        self.assertGreater(served, 50)
+        self.attach("alpha")
+        self.check_cost()

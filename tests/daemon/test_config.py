@@ -146,13 +146,10 @@ class Configuration(CommandTest):
 
     def test_state_dir_of_the_file(self):
         path = self.config_file(f"[daemon]\nstate-dir = {self.folder}/elsewhere\n")
-        with subprocess.Popen([XENSHMD_SIM, "--config", path], stderr=subprocess.DEVNULL) as process:
-            self.addCleanup(process.kill)
-            sock = self.folder / "elsewhere" / "xenshmd.sock"
-            wait_until(sock.exists, "the socket")
-            wait_until(lambda: connects(sock), "the daemon listens")
-            process.terminate()
-            self.assertEqual(process.wait(PATIENCE), 0)
+        process = self.spawn([XENSHMD_SIM, "--config", path], stderr=subprocess.DEVNULL)
+        wait_until(lambda: connects(self.folder / "elsewhere" / "xenshmd.sock"), "it listens")
+        process.terminate()
+        self.assertEqual(process.wait(PATIENCE), 0)
 
     def test_bad_ones(self):
         """File, line and key are named."""
@@ -583,19 +580,34 @@ class Stopping(FolderTest):
 
     def test_a_log_that_nobody_reads_any_more(self):
         reading, writing = os.pipe()
-        with subprocess.Popen([XENSHMD_SIM, "--state-dir", self.folder / "state", "--guest", "alpha"],
-                              stdin=subprocess.DEVNULL, stderr=writing) as process:
-            self.addCleanup(process.kill)
-            os.close(writing)
-            sock = self.folder / "state" / "xenshmd.sock"
-            wait_until(lambda: connects(sock), "the daemon listens")
-            os.close(reading)
-            with Client(sock) as client:
-                for _ in range(10):
-                    client.call("guest.attach", guest="alpha", size=PAGE)
-                    client.call("guest.detach", guest="alpha")
-            process.terminate()
-            self.assertEqual(process.wait(PATIENCE), 0)
+        process = self.spawn([XENSHMD_SIM, "--state-dir", self.folder / "state", "--guest", "alpha"],
+                             stderr=writing)
+        os.close(writing)
+        sock = self.folder / "state" / "xenshmd.sock"
+        wait_until(lambda: connects(sock), "it listens")
+        os.close(reading)
+        with Client(sock) as client:
+            for _ in range(10):
+                client.call("guest.attach", guest="alpha", size=PAGE)
+                client.call("guest.detach", guest="alpha")
+        process.terminate()
+        self.assertEqual(process.wait(PATIENCE), 0)
+
+    def test_without_standard_descriptors(self):
+        """What is opened first must not get the number of stderr."""
+        world = self.folder / "world"
+        process = self.spawn(["sh", "-c", 'exec "$0" "$@" <&- >&- 2>&-', XENSHMD_SIM, "--state-dir",
+                              self.folder / "state", "--guest", "alpha", "--world", world,
+                              "--log-level", "debug"])
+        sock = self.folder / "state" / "xenshmd.sock"
+        wait_until(lambda: connects(sock), "it listens")
+        for number_ in range(3):
+            self.assertEqual(os.readlink(f"/proc/{process.pid}/fd/{number_}"), "/dev/null")
+        with Client(sock) as client:
+            client.call("guest.attach", guest="alpha", size=PAGE)
+        process.terminate()
+        self.assertEqual(process.wait(PATIENCE), 0)
+        self.start_world()
 
     def test_start_and_stop_again_and_again(self):
         """In one world: what is attached stays attached."""

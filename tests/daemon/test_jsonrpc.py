@@ -140,6 +140,7 @@ class Specification(JsonRpcTest):
 
 class Identifiers(JsonRpcTest):
     LEGAL = ["", "1", "a" * 1000, "grün", "日本語", "\U0001f600", "\u007f", "\"\\/", "\n\t", "\u2028",
+             "".join(map(chr, range(1, 32))),
              0, 1, -1, 2 ** 31, 2 ** 53, 2 ** 53 + 1, -2 ** 53 - 1, 2 ** 63 - 1, -2 ** 63,
              0.5, -1.5, 1e300, 5e-324, 0.1, 1.0, None]
 

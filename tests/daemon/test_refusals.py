@@ -380,6 +380,22 @@ class HolderWait(RefusalTest):
         self.assertEqual([self.client.finish(id_)["segment"] for id_ in ids],
                          ["alpha-0", "beta-0", "hidden-0"])
 
+    def test_one_connection_has_not_everything_under_way(self):
+        greedy = self.connect(self.daemon)
+        for _ in range(100):
+            greedy.request("guest.attach", guest="alpha", size=PAGE)
+        wait_until(lambda: self.call("daemon.status")["counts"]["operations"] == 32, "32 are begun")
+        time.sleep(0.1)
+        self.assertEqual(self.call("daemon.status")["counts"]["operations"], 32)
+        other = self.connect(self.daemon)
+        for _ in range(50):
+            other.request("guest.attach", guest="beta", size=PAGE)
+        wait_until(lambda: self.call("daemon.status")["counts"]["operations"] == 64, "64 are begun")
+        self.call("sim.guest.configure", name="hidden")
+        for client, count in ((greedy, 100), (other, 50)):
+            for _ in range(count):
+                self.assertIn("result", client.read())
+
     def test_gone_in_time(self):
         id_ = self.client.request("guest.attach", guest="alpha", size=PAGE)
         self.assertTrue(self.client.quiet())
@@ -698,13 +714,23 @@ CALLS = {"segment.show": {"name": "x"}, "guest.attach": {"guest": "alpha", "size
 class PermissionTest(RefusalTest):
     groups = two_groups()
     operate, read = (grp.getgrnam(name).gr_gid for name in groups)
+    config_of_groups = "[daemon]\noperate-group = {}\nread-group = {}\n".format(*groups)
+    config = config_of_groups
 
     def setUp(self):
         super().setUp()
         self.attach("alpha", name="x")
 
-    def as_user(self, requests, uid=NOBODY, gid=NOBODY, groups=()):
-        """The replies that such a user gets, in a process of its own."""
+    def as_user(self, requests, **user):
+        """The replies that such a user gets."""
+        def talk():
+            with Client(self.daemon.socket_path) as client:
+                return [client.raw(json.dumps(request).encode()) for request in requests]
+
+        return self.in_child(talk, **user)
+
+    def in_child(self, function, uid=NOBODY, gid=NOBODY, groups=()):
+        """What the function returns in a process of such a user."""
         reading, writing = os.pipe()
         child = os.fork()
         if child == 0:
@@ -712,9 +738,7 @@ class PermissionTest(RefusalTest):
                 os.setgroups(groups)
                 os.setgid(gid)
                 os.setuid(uid)
-                with Client(self.daemon.socket_path) as client:
-                    replies = [client.raw(json.dumps(request).encode()) for request in requests]
-                os.write(writing, json.dumps(replies).encode())
+                os.write(writing, json.dumps(function()).encode())
                 os._exit(0)
             finally:
                 os._exit(1)
@@ -741,9 +765,38 @@ class PermissionTest(RefusalTest):
                 self.assertIn(self.outcome(method, **user), ("done", "INVALID_PARAMS"))
 
 
-class PermissionDenied(PermissionTest):
-    config = "[daemon]\noperate-group = {}\nread-group = {}\n".format(*PermissionTest.groups)
+class Strangers(PermissionTest):
+    """Who may do nothing cannot keep out those who may."""
+    config = PermissionTest.config_of_groups + "[limits]\nconnections = 12\n"
 
+    def connect_as_user(self, count, **user):
+        """The names of what each of so many clients at once is answered."""
+        def talk():
+            clients = [Client(self.daemon.socket_path) for _ in range(count)]
+            replies = []
+            for client in clients:
+                try:
+                    client.request("daemon.status")
+                except BrokenPipeError:
+                    pass  # turned away already: the reason is there to read
+                replies.append(client.read())
+            return replies
+
+        return ["error" in reply and reply["error"]["data"]["name"]
+                for reply in self.in_child(talk, **user)]
+
+    def test_a_quarter_is_for_them(self):
+        wait_until(lambda: self.call("daemon.status")["counts"]["connections"] == 1, "one is left")
+        self.assertEqual(self.connect_as_user(8),
+                         ["PERMISSION_DENIED"] * 3 + ["TOO_MANY"] * 5)
+        wait_until(lambda: self.call("daemon.status")["counts"]["connections"] == 1, "one is left")
+        self.assertEqual(self.connect_as_user(8, gid=self.read), [False] * 8)
+        wait_until(lambda: self.call("daemon.status")["counts"]["connections"] == 1, "one is left")
+        # They go, and there is room for the next ones.
+        self.assertEqual(self.connect_as_user(4), ["PERMISSION_DENIED"] * 3 + ["TOO_MANY"])
+
+
+class PermissionDenied(PermissionTest):
     def test_a_stranger(self):
         self.check([], READ + OPERATE + ADMIN)
 

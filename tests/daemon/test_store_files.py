@@ -38,10 +38,17 @@ class StoreCase(unittest.TestCase):
         return stat.S_IFMT(status.st_mode), status.st_ino, content
 
     def served(self):
-        """What is understood is served as ever."""
-        self.world.attach("gamma", segment="good")
-        self.world.detach("gamma", "good")
+        """What is understood is there as ever, and shown."""
         self.assertEqual([s for s in self.world.list() if s["name"] == "good"], [self.good])
+        self.assertEqual(self.world.call("segment.show", name="good"), self.good)
+        self.world.write("alpha", self.good["attachments"][0], b"0123456789abcdef")
+
+    def held(self, **params):
+        """Nothing new is attached: neither pages nor addresses are known to be free."""
+        with self.assertRaises(Refused) as caught:
+            self.world.call("guest.attach", **params)
+        self.assertEqual(caught.exception.name, "PAGES_HELD")
+        return caught.exception
 
     def bad(self, path=None, count=1, uid=None):
         """The file is bad: it is named, held, and left alone; everything else goes on."""
@@ -53,12 +60,11 @@ class StoreCase(unittest.TestCase):
         lines = [line for line in log().splitlines() if f"segments/{path.name}:" in line]
         self.assertTrue(lines, log())
         self.assertTrue(all("error" in line for line in lines), lines)
-        for guest in ("alpha", "gamma"):
-            with self.assertRaises(Refused) as caught:
-                self.world.attach(guest, PAGE)
-            self.assertEqual(caught.exception.name, "PAGES_HELD")
+        for params in ({"guest": "alpha", "size": PAGE}, {"guest": "gamma", "size": PAGE},
+                       {"guest": "gamma", "segment": "good"}):
+            refusal = self.held(**params)
             if count == 1:
-                self.assertIn(path.name, caught.exception.message)
+                self.assertIn(path.name, refusal.message)
         self.served()
         self.world.stop()
         self.assertEqual(self.look(path), before)
@@ -226,6 +232,42 @@ class Broken(StoreCase):
         # Whatever it makes of that, what the other segment has stays mapped.
         self.world.idle()
         self.assertEqual(self.world.call("daemon.status")["counts"]["bad_store_files"], 1)
+
+    def test_detaching_goes_on(self):
+        self.file.write_bytes(b"?")
+        self.world.start()
+        self.world.detach("alpha", "good")
+        self.assertEqual(self.world.list(), [])
+        self.assertEqual(os.listdir(self.world.segments), ["hurt.json"])
+        self.held(guest="gamma", size=PAGE)
+
+    def test_removed_by_hand(self):
+        """Then it needs no restart."""
+        names = ["a.json", "b.json", "hurt.json"]
+        for name in names:
+            (self.world.segments / name).write_bytes(b"?")
+        self.world.start()
+        while names:
+            refusal = self.held(guest="gamma", size=PAGE)
+            self.assertTrue(any(name in refusal.message for name in names), refusal)
+            self.assertEqual(self.world.call("daemon.status")["counts"]["bad_store_files"],
+                             len(names))
+            (self.world.segments / names.pop(0)).unlink()
+        self.assertEqual(self.world.call("daemon.status")["counts"]["bad_store_files"], 0)
+        self.world.attach("gamma", segment="good")
+        # The guests still have the pages of the file that was removed, elsewhere in the window.
+        self.world.attach("gamma", PAGE, address="0x3b000000")
+
+    def test_replaced_by_hand(self):
+        """A file that is whole now is read at the next start, not before."""
+        self.file.write_bytes(b"?")
+        self.world.start()
+        self.held(guest="gamma", size=PAGE)
+        self.file.write_bytes(self.text)
+        self.held(guest="gamma", size=PAGE)
+        self.world.restart()
+        self.assertEqual(self.world.list(), [self.good, self.hurt])
+        self.world.attach("gamma", PAGE)
 
     def test_repaired_by_hand(self):
         """Once the file is gone, everything is well after a restart."""

@@ -108,7 +108,8 @@ guest_create() {
 }
 
 guest_wait() {
-	eventually 180 guest_is_up "$1" && return
+	eventually 100 guest_is_up "$1" && return
+	diagnose "$1"
 	echo "guest $1 does not come up; its console says:"
 	tail -n 20 "$CONSOLES/guest-$1.log"
 	exit 1
@@ -139,7 +140,7 @@ g() {
 	token=$(cat /proc/sys/kernel/random/uuid)
 	from=$(($(wc -c <"$console") + 1))
 	echo "$token $2" >"$(xenstore-read "/local/domain/$(guest_id "$1")/console/tty")"
-	eventually 60 answered || return 255
+	eventually 60 answered || { diagnose "$1"; return 255; }
 	answer | sed "/^end $token/d"
 	return "$(answer | sed -n "s/^end $token //p")"
 }
@@ -204,4 +205,15 @@ daemon_kill() {
 
 daemon_need() {
 	daemon_answers || daemon_start
+}
+
+diagnose() {
+	{ echo "=== no answer from $1, uptime $(cat /proc/uptime)"
+	cat "$CONSOLES/guest-$1.log" | tail -5
+	xenstore-ls "/local/domain/$(guest_id "$1")/console"
+	ps | grep -v '\['
+	cat /proc/interrupts
+	xl debug-keys q; xl debug-keys e; xl debug-keys a; xl dmesg | tail -120
+	sleep 20
+	echo "=== 20 s later"; cat "$CONSOLES/guest-$1.log" | tail -5; cat /proc/interrupts; } >/dev/hvc0 2>&1
 }

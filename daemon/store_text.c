@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What stands in a file of the store. It is written three times for each attachment that comes and
+ * goes, and so without a tree of JSON values, and read with every doubt.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "store.h"
+#include "text.h"
+#include "utf8.h"
+#include "uuid.h"
+
+#define STORE_VERSION 1
+
+/* One member of an object, of one kind each; every one but the last ends in a comma. */
+static void put_text(struct text *text, const char *key, const char *value)
+{
+    text_put_string(text, key, strlen(key));
+    text_put_char(text, ':');
+    text_put_string(text, value, strlen(value));
+    text_put_char(text, ',');
+}
+
+static void put_number(struct text *text, const char *key, uint64_t value)
+{
+    text_put_string(text, key, strlen(key));
+    text_put_char(text, ':');
+    text_put_integer(text, (int64_t) value);
+    text_put_char(text, ',');
+}
+
+static void put_address(struct text *text, const char *key, uint64_t value)
+{
+    text_put_string(text, key, strlen(key));
+    text_puts(text, ":\"");
+    text_put_hex(text, value);
+    text_puts(text, "\",");
+}
+
+/* What a segment and its attachments have in common. */
+static void put_common(struct text *text, const struct segment *segment)
+{
+    struct mfn_range frames = segment_frames(segment);
+
+    put_text(text, "pool", segment->pool->name);
+    put_address(text, "host_address", mfn_address(frames.first));
+    put_number(text, "size", pages_to_bytes(frames.count));
+    put_number(text, "epoch", segment->epoch);
+}
+
+static void put_attachment(struct text *text, const struct attachment *attachment)
+{
+    char name[DOMAIN_NAME_MAX], uuid[UUID_TEXT_SIZE];
+
+    snprintf(name, sizeof(name), "%s", attachment->guest_name);
+    utf8_make_printable(name);
+    text_put_char(text, '{');
+    put_text(text, "segment", attachment->segment->name);
+    put_common(text, attachment->segment);
+    text_puts(text, "\"guest\":{");
+    put_text(text, "name", name);
+    put_text(text, "uuid", uuid_format(attachment->identity.uuid, uuid));
+    text_puts(text, "\"domid\":");
+    text_put_integer(text, attachment->identity.domid);
+    text_puts(text, "},");
+    put_address(text, "guest_address", gfn_address(attachment->first));
+    text_puts(text, "\"state\":");
+    text_put_string(text, attachment_state_name(attachment->state),
+                    strlen(attachment_state_name(attachment->state)));
+    text_put_char(text, '}');
+}
+
+char *store_text(const struct segment *segment, const struct attachment *except)
+{
+    const struct attachment *attachment;
+    const char *comma = "";
+    struct text text;
+
+    text_init(&text);
+    text_put_char(&text, '{');
+    put_number(&text, "version", STORE_VERSION);
+    put_text(&text, "name", segment->name);
+    put_common(&text, segment);
+    put_number(&text, "owner_uid", segment->owner_uid);
+    text_puts(&text, segment->kept ? "\"kept\":true," : "\"kept\":false,");
+    text_puts(&text, "\"attachments\":[");
+    TAILQ_FOREACH(attachment, &segment->attachments, segment_link) {
+        if (attachment == except)
+            continue;
+        text_puts(&text, comma);
+        put_attachment(&text, attachment);
+        comma = ",";
+    }
+    text_puts(&text, "]}");
+    return text_finish(&text);
+}
+
+void store_segment_clear(struct store_segment *segment)
+{
+    free(segment->attachments);
+    *segment = (struct store_segment){ 0 };
+}
+
+static int read_text(json_t *object, const char *key, char *ret_text, size_t size)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+
+    if (!text || strlen(text) >= size)
+        return -EINVAL;
+    strcpy(ret_text, text);
+    return 0;
+}
+
+static int read_number(json_t *object, const char *key, uint64_t max, uint64_t *ret_number)
+{
+    json_t *value = json_object_get(object, key);
+
+    if (!json_is_integer(value) || json_integer_value(value) < 0 ||
+        (uint64_t) json_integer_value(value) > max)
+        return -EINVAL;
+    *ret_number = (uint64_t) json_integer_value(value);
+    return 0;
+}
+
+static int read_frame(json_t *object, const char *key, uint64_t *ret_frame)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    uint64_t address;
+
+    if (!text || params_parse_address(text, &address) < 0 || !page_aligned(address))
+        return -EINVAL;
+    *ret_frame = address >> PAGE_SHIFT;
+    return 0;
+}
+
+static int read_attachment(json_t *object, uint64_t pages, struct store_attachment *ret_attachment)
+{
+    json_t *guest = json_object_get(object, "guest");
+    char uuid[UUID_TEXT_SIZE], state[16];
+    uint64_t domid;
+
+    if (read_text(guest, "name", ret_attachment->guest_name, DOMAIN_NAME_MAX) < 0 ||
+        read_number(guest, "domid", UINT32_MAX, &domid) < 0 ||
+        read_text(guest, "uuid", uuid, sizeof(uuid)) < 0 ||
+        uuid_parse(uuid, ret_attachment->identity.uuid) < 0 ||
+        read_frame(object, "guest_address", &ret_attachment->first.v) < 0 ||
+        !frames_valid(ret_attachment->first.v, pages) ||
+        read_text(object, "state", state, sizeof(state)) < 0 ||
+        attachment_state_parse(state, &ret_attachment->state) < 0)
+        return -EINVAL;
+    ret_attachment->identity.domid = (uint32_t) domid;
+    return 0;
+}
+
+static int read_attachments(json_t *array, struct store_segment *segment)
+{
+    size_t count = json_array_size(array);
+
+    if (!json_is_array(array))
+        return -EINVAL;
+    segment->attachments = calloc(count + 1, sizeof(*segment->attachments));
+    if (!segment->attachments)
+        return -ENOMEM;
+    segment->attachment_count = count;
+    for (size_t i = 0; i < count; i++)
+        if (read_attachment(json_array_get(array, i), segment->frames.count,
+                            &segment->attachments[i]) < 0)
+            return -EINVAL;
+    return 0;
+}
+
+static int read_segment(json_t *object, struct store_segment *segment)
+{
+    uint64_t size, owner_uid;
+    json_t *kept = json_object_get(object, "kept");
+
+    /* Epochs grow: the last one must leave room for more. */
+    if (read_text(object, "name", segment->name, sizeof(segment->name)) < 0 ||
+        !params_name_valid(segment->name) ||
+        read_text(object, "pool", segment->pool, sizeof(segment->pool)) < 0 ||
+        read_frame(object, "host_address", &segment->frames.first.v) < 0 ||
+        read_number(object, "size", INT64_MAX, &size) < 0 || !page_aligned(size) ||
+        read_number(object, "epoch", INT64_MAX / 2, &segment->epoch) < 0 ||
+        read_number(object, "owner_uid", UINT32_MAX, &owner_uid) < 0 || !json_is_boolean(kept))
+        return -EINVAL;
+    segment->frames.count = size >> PAGE_SHIFT;
+    segment->kept = json_is_true(kept);
+    segment->owner_uid = (uint32_t) owner_uid;
+    if (!mfn_range_valid(segment->frames))
+        return -EINVAL;
+    return read_attachments(json_object_get(object, "attachments"), segment);
+}
+
+int store_parse(const char *text, size_t length, struct store_segment *ret_segment,
+                const char **ret_why)
+{
+    _cleanup_(cleanup_json) json_t *object = NULL;
+    struct store_segment segment = { 0 };
+    uint64_t version;
+
+    *ret_why = "it is not a whole JSON object";
+    object = json_loadb(text, length, JSON_REJECT_DUPLICATES, NULL);
+    if (!json_is_object(object))
+        return -EINVAL;
+    *ret_why = "it has no version";
+    if (read_number(object, "version", INT64_MAX, &version) < 0)
+        return -EINVAL;
+    *ret_why = "it is from another version of xenshmd";
+    if (version != STORE_VERSION)
+        return -EINVAL;
+    *ret_why = "a field is missing or makes no sense";
+    if (read_segment(object, &segment) < 0) {
+        store_segment_clear(&segment);
+        return -EINVAL;
+    }
+    *ret_segment = segment;
+    return 0;
+}
