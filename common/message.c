@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "message.h"
 
+#include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 int message_parse(const char *line, size_t length, json_t **ret_value, struct error *error)
@@ -77,4 +79,51 @@ json_t *message_error(json_t *id, const struct error *error)
                  json_pack("{s:i, s:s, s:{s:s, s:s}}", "code", error->code, "message",
                            error->message, "data", "name", name ? name : "UNKNOWN", "hint",
                            error->hint[0] ? error->hint : error_hint(error->code)));
+}
+
+struct text {
+    char *data;
+    size_t length;
+    size_t size;
+    bool failed;
+};
+
+static int append(const char *bytes, size_t count, void *context)
+{
+    struct text *text = context;
+
+    /* Room for the NUL as well. */
+    if (!text->failed && text->size - text->length <= count) {
+        size_t size = (text->size + count) * 2;
+        char *data = realloc(text->data, size);
+
+        text->failed = !data;
+        if (data) {
+            text->data = data;
+            text->size = size;
+        }
+    }
+    if (text->failed)
+        return -1;
+    memcpy(text->data + text->length, bytes, count);
+    text->length += count;
+    return 0;
+}
+
+/*
+ * Not json_dumps(): jansson 2.14 does not look at every result of writing, and so leaves pieces out
+ * when memory runs out on the way.
+ */
+char *message_text(const json_t *value)
+{
+    struct text text = { .data = malloc(1024), .size = 1024 };
+
+    if (!text.data)
+        return NULL;
+    if (json_dump_callback(value, append, &text, JSON_COMPACT) < 0 || text.failed) {
+        free(text.data);
+        return NULL;
+    }
+    text.data[text.length] = '\0';
+    return text.data;
 }

@@ -47,13 +47,22 @@ json_t *describe_attachment(const struct attachment *attachment)
         "state", attachment_state_name(attachment->state));
 }
 
-json_t *describe_segment(const struct segment *segment)
+void describe_append(json_t **array, json_t *object)
+{
+    if (json_array_append_new(*array, object) == 0)
+        return;
+    json_decref(*array);
+    *array = NULL;
+}
+
+json_t *describe_segment(const struct segment *segment, const struct attachment *except)
 {
     json_t *attachments = json_array();
     const struct attachment *attachment;
 
     TAILQ_FOREACH(attachment, &segment->attachments, segment_link)
-        json_array_append_new(attachments, describe_attachment(attachment));
+        if (attachment != except)
+            describe_append(&attachments, describe_attachment(attachment));
     return json_pack("{s:s, s:s, s:o, s:o, s:b, s:I, s:I, s:o}", "name", segment->name, "pool",
                      segment->pool->name, "host_address",
                      describe_address(mfn_address(segment_frames(segment).first)), "size",
@@ -75,11 +84,11 @@ static json_t *describe_foreign(const struct guest *guest, const struct state *s
             uint64_t offset = part.first.v - iomem->frames.first.v;
 
             if (part.count)
-                json_array_append_new(
-                    foreign, json_pack("{s:o, s:o, s:o}", "host_address",
-                                       describe_address(mfn_address(part.first)), "size",
-                                       describe_pages(part.count), "guest_address",
-                                       describe_address(gfn_address(gfn(iomem->gfn.v + offset)))));
+                describe_append(&foreign,
+                       json_pack("{s:o, s:o, s:o}", "host_address",
+                                 describe_address(mfn_address(part.first)), "size",
+                                 describe_pages(part.count), "guest_address",
+                                 describe_address(gfn_address(gfn(iomem->gfn.v + offset)))));
         }
     }
     return foreign;
@@ -91,7 +100,7 @@ json_t *describe_guest(const struct guest *guest, const struct state *state)
     const struct attachment *attachment;
 
     TAILQ_FOREACH(attachment, &guest->attachments, guest_link)
-        json_array_append_new(attachments, describe_attachment(attachment));
+        describe_append(&attachments, describe_attachment(attachment));
     return json_pack("{s:o, s:I, s:s, s:s, s:I, s:o, s:o, s:b}", "name", describe_name(guest->name),
                      "domid", (json_int_t) guest->identity.domid, "uuid", guest->uuid_text, "state",
                      guest_state_name(guest), "memory", (json_int_t) (guest->memory_kib * 1024),

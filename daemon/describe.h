@@ -10,9 +10,15 @@
 
 #include "state.h"
 
+/*
+ * Appends `object` (stolen; may be NULL) to *array. Without memory *array becomes NULL and stays it:
+ * nothing is ever left out in silence.
+ */
+void describe_append(json_t **array, json_t *object);
 json_t *describe_address(uint64_t address); /* "0x7ffff000" */
 json_t *describe_attachment(const struct attachment *attachment);
-json_t *describe_segment(const struct segment *segment);
+/* Without `except` (NULL: with all attachments). */
+json_t *describe_segment(const struct segment *segment, const struct attachment *except);
 json_t *describe_guest(const struct guest *guest, const struct state *state);
 json_t *describe_pool(const struct state_pool *pool);
 /* Appends the runs of a pool to the array `runs`; returns 0 or -ENOMEM. */

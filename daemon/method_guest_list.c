@@ -21,6 +21,6 @@ void method_guest_list(struct request *request, const void *args)
     guests_refresh_names(&request->state->guests, request->state->hypervisor);
     for (guest = guest_first(&request->state->guests); guest; guest = guest_next(guest))
         if (guest->alive)
-            json_array_append_new(guests, describe_guest(guest, request->state));
+            describe_append(&guests, describe_guest(guest, request->state));
     request_finish(request, json_pack("{s:o}", "guests", guests), &error);
 }

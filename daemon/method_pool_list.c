@@ -9,6 +9,6 @@ void method_pool_list(struct request *request, const void *args)
     json_t *pools = json_array();
 
     for (size_t i = 0; i < request->state->pool_count; i++)
-        json_array_append_new(pools, describe_pool(&request->state->pools[i]));
+        describe_append(&pools, describe_pool(&request->state->pools[i]));
     request_reply(request, json_pack("{s:o}", "pools", pools));
 }

@@ -10,6 +10,6 @@ void method_segment_list(struct request *request, const void *args)
     struct segment *segment = segment_first(&request->state->segments);
 
     for (; segment; segment = segment_next(segment))
-        json_array_append_new(segments, describe_segment(segment));
+        describe_append(&segments, describe_segment(segment, NULL));
     request_reply(request, json_pack("{s:o}", "segments", segments));
 }

@@ -1,101 +1,24 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * What stands in a file of the store. It is written three times for each attachment that comes and
- * goes, and so without a tree of JSON values, and read with every doubt.
- */
+/* What stands in a file of the store: what segment.show tells, and a version. Read with doubt. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "cleanup.h"
+#include "describe.h"
+#include "message.h"
 #include "store.h"
-#include "text.h"
-#include "utf8.h"
 #include "uuid.h"
 
 #define STORE_VERSION 1
 
-/* One member of an object, of one kind each; every one but the last ends in a comma. */
-static void put_text(struct text *text, const char *key, const char *value)
-{
-    text_put_string(text, key, strlen(key));
-    text_put_char(text, ':');
-    text_put_string(text, value, strlen(value));
-    text_put_char(text, ',');
-}
-
-static void put_number(struct text *text, const char *key, uint64_t value)
-{
-    text_put_string(text, key, strlen(key));
-    text_put_char(text, ':');
-    text_put_integer(text, (int64_t) value);
-    text_put_char(text, ',');
-}
-
-static void put_address(struct text *text, const char *key, uint64_t value)
-{
-    text_put_string(text, key, strlen(key));
-    text_puts(text, ":\"");
-    text_put_hex(text, value);
-    text_puts(text, "\",");
-}
-
-/* What a segment and its attachments have in common. */
-static void put_common(struct text *text, const struct segment *segment)
-{
-    struct mfn_range frames = segment_frames(segment);
-
-    put_text(text, "pool", segment->pool->name);
-    put_address(text, "host_address", mfn_address(frames.first));
-    put_number(text, "size", pages_to_bytes(frames.count));
-    put_number(text, "epoch", segment->epoch);
-}
-
-static void put_attachment(struct text *text, const struct attachment *attachment)
-{
-    char name[DOMAIN_NAME_MAX], uuid[UUID_TEXT_SIZE];
-
-    snprintf(name, sizeof(name), "%s", attachment->guest_name);
-    utf8_make_printable(name);
-    text_put_char(text, '{');
-    put_text(text, "segment", attachment->segment->name);
-    put_common(text, attachment->segment);
-    text_puts(text, "\"guest\":{");
-    put_text(text, "name", name);
-    put_text(text, "uuid", uuid_format(attachment->identity.uuid, uuid));
-    text_puts(text, "\"domid\":");
-    text_put_integer(text, attachment->identity.domid);
-    text_puts(text, "},");
-    put_address(text, "guest_address", gfn_address(attachment->first));
-    text_puts(text, "\"state\":");
-    text_put_string(text, attachment_state_name(attachment->state),
-                    strlen(attachment_state_name(attachment->state)));
-    text_put_char(text, '}');
-}
-
 char *store_text(const struct segment *segment, const struct attachment *except)
 {
-    const struct attachment *attachment;
-    const char *comma = "";
-    struct text text;
+    _cleanup_(cleanup_json) json_t *object = describe_segment(segment, except);
 
-    text_init(&text);
-    text_put_char(&text, '{');
-    put_number(&text, "version", STORE_VERSION);
-    put_text(&text, "name", segment->name);
-    put_common(&text, segment);
-    put_number(&text, "owner_uid", segment->owner_uid);
-    text_puts(&text, segment->kept ? "\"kept\":true," : "\"kept\":false,");
-    text_puts(&text, "\"attachments\":[");
-    TAILQ_FOREACH(attachment, &segment->attachments, segment_link) {
-        if (attachment == except)
-            continue;
-        text_puts(&text, comma);
-        put_attachment(&text, attachment);
-        comma = ",";
-    }
-    text_puts(&text, "]}");
-    return text_finish(&text);
+    if (!object || json_object_set_new(object, "version", json_integer(STORE_VERSION)) < 0)
+        return NULL;
+    return message_text(object);
 }
 
 void store_segment_clear(struct store_segment *segment)
