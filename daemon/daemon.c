@@ -80,6 +80,7 @@ static void on_signal(evutil_socket_t number, short what, void *context)
     log_info("%s: stopping", strsignal(number));
     daemon->stop_at = state_now() + STOP_TIME * 1000;
     listener_close(&daemon->listener);
+    operations_stop(&daemon->state.operations);
     on_stop_timer(-1, 0, daemon);
 }
 

@@ -23,7 +23,7 @@ struct fault {
     const char *operation;
     uint64_t after;
     int error_number;
-    bool kill;
+    enum sim_fault_kind kind;
 };
 
 struct hypervisor {
@@ -95,7 +95,7 @@ static void forget_fault(struct hypervisor *hypervisor, size_t index)
 }
 
 int sim_fail(struct hypervisor *hypervisor, const char *operation, uint64_t after, int error_number,
-             bool kill)
+             enum sim_fault_kind kind)
 {
     const char *const *known = sim_operations;
 
@@ -103,7 +103,7 @@ int sim_fail(struct hypervisor *hypervisor, const char *operation, uint64_t afte
         known++;
     if (!*known)
         return -EINVAL;
-    if (error_number == 0 && !kill) {
+    if (error_number == 0 && kind != SIM_FAULT_KILL) {
         for (size_t i = hypervisor->fault_count; i-- > 0;)
             if (hypervisor->faults[i].operation == *known)
                 forget_fault(hypervisor, i);
@@ -112,7 +112,7 @@ int sim_fail(struct hypervisor *hypervisor, const char *operation, uint64_t afte
     if (hypervisor->fault_count == FAULTS_MAX)
         return -ENOSPC;
     hypervisor->faults[hypervisor->fault_count++] =
-        (struct fault){ *known, after ? after : 1, error_number, kill };
+        (struct fault){ *known, after ? after : 1, error_number, kind };
     return 0;
 }
 
@@ -121,9 +121,9 @@ size_t sim_faults_pending(struct hypervisor *hypervisor)
     return hypervisor->fault_count;
 }
 
-int sim_fault(void *context, const char *operation)
+/* Counts one call, at its start or (`late`) at its end. */
+static int count_call(struct hypervisor *hypervisor, const char *operation, bool late)
 {
-    struct hypervisor *hypervisor = context;
     int r = 0;
 
     for (size_t i = hypervisor->fault_count; i-- > 0;) {
@@ -131,14 +131,25 @@ int sim_fault(void *context, const char *operation)
 
         if (strcmp(fault->operation, "any") != 0 && strcmp(fault->operation, operation) != 0)
             continue;
-        if (--fault->after > 0)
+        if ((fault->kind == SIM_FAULT_LATE) != late || --fault->after > 0)
             continue;
-        if (fault->kill)
+        if (fault->kind == SIM_FAULT_KILL)
             raise(SIGKILL);
         r = -fault->error_number;
         forget_fault(hypervisor, i);
     }
     return r;
+}
+
+int sim_fault(void *hypervisor, const char *operation)
+{
+    return count_call(hypervisor, operation, false);
+}
+
+/* The result of a call that has done its work, or failed. */
+static int ended(struct hypervisor *hypervisor, const char *operation, int r)
+{
+    return r < 0 ? r : count_call(hypervisor, operation, true);
 }
 
 /* ---- domains ---- */
@@ -513,10 +524,10 @@ int hypervisor_permit(struct hypervisor *hypervisor, uint32_t domid, struct mfn_
         return -EINVAL;
     if (!in_pools(hypervisor, frames))
         return -EPERM;
-    if (sim_ranges_cover(permissions, domid, frames.first.v, frames.count))
-        return 0;
-    return sim_ranges_add(permissions, (struct sim_range){ domid, frames.first.v, frames.first.v,
-                                                           frames.count });
+    if (!sim_ranges_cover(permissions, domid, frames.first.v, frames.count))
+        r = sim_ranges_add(permissions, (struct sim_range){ domid, frames.first.v, frames.first.v,
+                                                            frames.count });
+    return ended(hypervisor, "permit", r);
 }
 
 int hypervisor_revoke(struct hypervisor *hypervisor, uint32_t domid, struct mfn_range frames)
@@ -527,8 +538,9 @@ int hypervisor_revoke(struct hypervisor *hypervisor, uint32_t domid, struct mfn_
         return r;
     if (!find_slot(hypervisor, domid))
         return -ESRCH;
-    return sim_ranges_remove(&hypervisor->world->permissions, domid, false, frames.first.v,
-                             frames.count);
+    r = sim_ranges_remove(&hypervisor->world->permissions, domid, false, frames.first.v,
+                          frames.count);
+    return ended(hypervisor, "revoke", r);
 }
 
 static int check_mapping(struct hypervisor *hypervisor, uint32_t domid, struct mfn_range frames)
@@ -556,7 +568,7 @@ int hypervisor_map(struct hypervisor *hypervisor, uint32_t domid, gfn_t first,
     if (r == 0)
         r = sim_ranges_add(mappings, (struct sim_range){ domid, frames.first.v, first.v,
                                                          frames.count });
-    return r;
+    return ended(hypervisor, "map", r);
 }
 
 int hypervisor_unmap(struct hypervisor *hypervisor, uint32_t domid, gfn_t first,
@@ -570,7 +582,7 @@ int hypervisor_unmap(struct hypervisor *hypervisor, uint32_t domid, gfn_t first,
         r = -EILSEQ;
     if (r == 0)
         r = sim_ranges_remove(&hypervisor->world->mappings, domid, true, first.v, frames.count);
-    return r;
+    return ended(hypervisor, "unmap", r);
 }
 
 static int write_node(struct sim_world *world, const struct sim_node *node)
@@ -602,7 +614,7 @@ int hypervisor_publish(struct hypervisor *hypervisor, uint32_t domid, const char
         snprintf(node.value, sizeof(node.value), "%s", nodes[i].value);
         r = write_node(hypervisor->world, &node);
     }
-    return r;
+    return ended(hypervisor, "publish", r);
 }
 
 int hypervisor_unpublish(struct hypervisor *hypervisor, uint32_t domid, const char *segment)
@@ -616,5 +628,5 @@ int hypervisor_unpublish(struct hypervisor *hypervisor, uint32_t domid, const ch
         return -ESRCH;
     snprintf(prefix, sizeof(prefix), "%s/", segment);
     remove_nodes(hypervisor->world, domid, prefix);
-    return 0;
+    return ended(hypervisor, "unpublish", 0);
 }

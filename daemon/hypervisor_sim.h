@@ -86,13 +86,18 @@ void sim_each_permission(struct hypervisor *hypervisor, uint32_t domid, sim_rang
 
 /* The names of the operations that can fail; NULL-terminated. "any" stands for each of them. */
 extern const char *const sim_operations[];
+enum sim_fault_kind {
+    SIM_FAULT_EARLY, /* fails with nothing done */
+    SIM_FAULT_KILL,  /* is the process's last */
+    SIM_FAULT_LATE,  /* does its work, and fails all the same; what changes nothing cannot */
+};
 /*
- * The `after`-th call of that operation from now on (0 and 1: the next) returns -error_number, or
- * with `kill` is the process's last. error_number 0 without `kill`: forget what was planned for
- * this operation. -EINVAL: no such operation; -ENOSPC: too many plans.
+ * The `after`-th call of that operation from now on (0 and 1: the next) returns -error_number.
+ * error_number 0 but for SIM_FAULT_KILL: forget what was planned for this operation.
+ * -EINVAL: no such operation; -ENOSPC: too many plans.
  */
 int sim_fail(struct hypervisor *hypervisor, const char *operation, uint64_t after, int error_number,
-             bool kill);
+             enum sim_fault_kind kind);
 /* How many faults are still to come. */
 size_t sim_faults_pending(struct hypervisor *hypervisor);
 /* For store_set_fault(); the context is the hypervisor. */

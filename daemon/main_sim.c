@@ -132,7 +132,7 @@ static int plan_faults(struct hypervisor *hypervisor, const struct sim_options *
 {
     for (size_t i = 0; i < options->fault_count; i++) {
         int r = sim_fail(hypervisor, options->faults[i].operation, options->faults[i].after, EIO,
-                         options->faults[i].kill);
+                         options->faults[i].kill ? SIM_FAULT_KILL : SIM_FAULT_EARLY);
 
         if (r < 0) {
             log_error("--fail: no operation is called '%s'", options->faults[i].operation);

@@ -13,6 +13,7 @@ struct fail_args {
     uint64_t after;
     json_t *errno_;
     bool kill;
+    bool late;
 };
 
 const struct params_field method_sim_fail_fields[] = {
@@ -25,6 +26,8 @@ const struct params_field method_sim_fail_fields[] = {
       "number or name; 0 takes planned faults of the operation back; default EIO" },
     PARAMS_FIELD(PARAMS_BOOL, struct fail_args, kill, false,
                  "kill the daemon at that call instead"),
+    PARAMS_FIELD(PARAMS_BOOL, struct fail_args, late, false,
+                 "fail after the work is done: permit, revoke, map, unmap, publish, unpublish"),
     PARAMS_END,
 };
 
@@ -56,13 +59,16 @@ void method_sim_fail(struct request *request, const void *decoded)
     const struct fail_args *args = decoded;
     struct hypervisor *hypervisor = request->state->hypervisor;
     struct error error = { 0 };
+    enum sim_fault_kind kind = args->kill   ? SIM_FAULT_KILL
+                               : args->late ? SIM_FAULT_LATE
+                                            : SIM_FAULT_EARLY;
     int number = parse_errno(args->errno_), r;
 
     if (number < 0) {
         error_set(&error, MESSAGE_INVALID_PARAMS,
                   "Invalid params: 'errno' must be a number or a name such as \"EIO\"");
     } else {
-        r = sim_fail(hypervisor, args->operation, args->after, number, args->kill);
+        r = sim_fail(hypervisor, args->operation, args->after, number, kind);
         if (r == -EINVAL)
             error_set(&error, MESSAGE_INVALID_PARAMS,
                       "Invalid params: no operation is called '%s'", args->operation);

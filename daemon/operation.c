@@ -15,6 +15,7 @@ int operations_init(struct operations *operations, struct event_base *base, stru
 {
     TAILQ_INIT(&operations->list);
     operations->count = 0;
+    operations->stopping = false;
     operations->turn = event_new(base, -1, 0, turn, state);
     return operations->turn ? 0 : -ENOMEM;
 }
@@ -35,15 +36,32 @@ static void finish(struct operations *operations, struct operation *operation)
     operation_free(operations, operation);
 }
 
+static void refuse(struct operations *operations, struct operation *operation)
+{
+    json_decref(steal_pointer(&operation->result));
+    operation->error = (struct error){ 0 };
+    error_set(&operation->error, XENSHM_BUSY, "the daemon is stopping");
+    finish(operations, operation);
+}
+
+void operations_stop(struct operations *operations)
+{
+    struct operation *operation, *next;
+
+    operations->stopping = true;
+    for (operation = TAILQ_FIRST(&operations->list); operation; operation = next) {
+        next = TAILQ_NEXT(operation, link);
+        if (operation->done && (!operation->running || operation->wake_at))
+            refuse(operations, operation);
+    }
+}
+
 void operations_clear(struct operations *operations)
 {
     struct operation *operation;
 
-    while ((operation = TAILQ_FIRST(&operations->list))) {
-        json_decref(steal_pointer(&operation->result));
-        error_set(&operation->error, XENSHM_BUSY, "the daemon is stopping");
-        finish(operations, operation);
-    }
+    while ((operation = TAILQ_FIRST(&operations->list)))
+        refuse(operations, operation);
     if (operations->turn)
         event_free(operations->turn);
     operations->turn = NULL;
@@ -154,6 +172,10 @@ void operation_submit(struct operation *operation)
 
     TAILQ_INSERT_TAIL(&operations->list, operation, link);
     operations->count++;
+    if (operations->stopping && operation->done) {
+        refuse(operations, operation);
+        return;
+    }
     if (!must_wait(operation))
         run(operations, operation);
     arm(operations, 0);

@@ -29,7 +29,7 @@ struct state;
 enum operation_turn {
     OPERATION_DONE,  /* result or error is set */
     OPERATION_AGAIN, /* more to do: call again in a later turn */
-    OPERATION_SLEEP, /* wait: call again in OPERATION_SLEEP_TIME */
+    OPERATION_SLEEP, /* nothing has begun yet: call again in OPERATION_SLEEP_TIME */
 };
 
 #define OPERATION_SLEEP_TIME 20 /* milliseconds */
@@ -61,10 +61,16 @@ struct operations {
     struct operation_list list; /* in order of arrival; owns them */
     size_t count;
     uint64_t turns;
+    bool stopping;
     struct event *turn; /* timer of the next turn */
 };
 
 int operations_init(struct operations *operations, struct event_base *base, struct state *state);
+/*
+ * The daemon is going to stop: what somebody has asked for and has not begun, or comes from here
+ * on, is answered BUSY.
+ */
+void operations_stop(struct operations *operations);
 /*
  * Drops what is left, answering BUSY: what the store says of it is repaired at the next start.
  */

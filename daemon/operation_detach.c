@@ -128,6 +128,8 @@ static int announce(struct detach *detach, struct attachment *attachment)
         attachment->state = ATTACHMENT_DETACHING;
         return 0;
     }
+    /* The guest may have read it, whatever the error says. */
+    publish_attached(state->hypervisor, attachment);
     return error_set(error, XENSHM_HYPERVISOR_FAILED,
                      "guest '%s' cannot be told that segment '%s' goes away: %s",
                      attachment->guest_name, name, strerror(-r));

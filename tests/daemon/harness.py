@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What the tests of the daemon share: a simulated daemon with a state directory of its own, a client
-on a raw socket, and the comparison of everything that the daemon says of itself with its store and
-with what the simulated hypervisor has really mapped. XENSHMD_SIM names the program."""
+"""What the tests of the daemon share: a simulated daemon with a state directory of its own, a
+client on a raw socket, and the comparison of everything that the daemon says of itself with its
+store and with what the simulated hypervisor has really mapped. XENSHMD_SIM names the program."""
 
 import contextlib
+import ctypes
 import itertools
 import json
 import os
@@ -25,6 +26,8 @@ KIB = 1024
 MIB = 1024 * 1024
 LINE_MAX = 256 * KIB
 BATCH_MAX = 100
+
+PR_SET_PDEATHSIG = 1  # <linux/prctl.h>
 
 # No single answer takes longer, however slow the machine and the sanitizers.
 PATIENCE = 30
@@ -76,6 +79,11 @@ def number(address):
     return value
 
 
+def die_with_parent():
+    """In a new process: tests that are killed leave no daemon behind."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
 def wait_until(condition, what, patience=PATIENCE):
     """Returns what `condition` gives as soon as that is true."""
     end = time.monotonic() + patience
@@ -89,6 +97,11 @@ def wait_until(condition, what, patience=PATIENCE):
 
 def whole_pages(size):
     return (size + PAGE - 1) // PAGE * PAGE
+
+
+if shutil.which(XENSHMD_SIM) is None:
+    print(f"Bail out! there is no program {XENSHMD_SIM}: set XENSHMD_SIM", flush=True)
+    raise SystemExit(1)
 
 
 class Refused(Exception):
@@ -267,7 +280,8 @@ class Daemon:
             command += ["--socket", str(socket_path)]
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(command + [str(option) for option in options],
-                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                            preexec_fn=die_with_parent)
 
     @property
     def pid(self):
@@ -367,7 +381,8 @@ class FolderTest(unittest.TestCase):
 
     def spawn(self, command, **more):
         """A process that ends with the test."""
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, **more)
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, preexec_fn=die_with_parent,
+                                   **more)
         self.addCleanup(process.wait, PATIENCE)
         self.addCleanup(process.kill)
         return process
@@ -495,7 +510,7 @@ class DaemonTest(FolderTest):
             yield
 
     def agree(self):
-        """Pools, segments, guests, store, xenstore and hypervisor tell the same. Returns segments."""
+        """Pools, segments, guests, store, xenstore and hypervisor tell the same. The segments."""
         self.idle()
         # Looks at the domains, which the others leave to events.
         guests = self.call("guest.list")["guests"]

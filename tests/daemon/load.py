@@ -5,7 +5,6 @@ Each guest has a client of its own, which has one request under way at a time. W
 remembered, and what was under way when the daemon ended may be done or not.
 """
 
-import json
 import selectors
 
 from world import PAGE, Client, Gone, Refused
@@ -84,12 +83,18 @@ class Load:
         method, params = worker.pending
         worker.pending = None
         if "error" in reply:
-            assert Refused(reply["error"]).name in self.refusals, (method, params, reply)
-            if method == "guest.detach":
-                self.doubt(worker.guest, params)
+            self.refused(worker.guest, method, params, Refused(reply["error"]))
             return
         self.confirmed_total += 1
         self.confirm(worker.guest, method, params, reply["result"])
+
+    def refused(self, guest, method, params, refusal):
+        # It has not begun.
+        if refusal.name == "BUSY" and refusal.message == "the daemon is stopping":
+            return
+        assert refusal.name in self.refusals, (method, params, refusal)
+        if method == "guest.detach":
+            self.doubt(guest, params)
 
     def doubt(self, guest, params):
         """What was to be detached may be attached, in quarantine, or gone."""

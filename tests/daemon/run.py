@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Runs the test files named on the command line with unittest and prints TAP: a plan, one line a
-test, and the reasons of what failed as diagnostics. `-k TEXT` takes only tests whose name has TEXT."""
+test, and the reasons of what failed as diagnostics. `-k TEXT` takes only tests with TEXT in their
+name."""
 
 import argparse
 import importlib

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Attaching and detaching: the shape of every result, names, addresses, sharing, what a guest sees and
-what it must not see, the order of requests, and guests that die at any moment."""
+"""Attaching and detaching: the shape of every result, names, addresses, sharing, what a guest sees
+and what it must not see, the order of requests, and guests that die at any moment."""
 
 import os
 import re
@@ -115,7 +115,8 @@ class Shapes(AttachTest):
         self.assertEqual(self.first, dict(self.first, segment="alpha-0", pool="shared_mem",
                                           size=3 * PAGE, state="attached"))
         guest = next(one for one in self.call("guest.list")["guests"] if one["name"] == "alpha")
-        self.assertEqual(self.first["guest"], {key: guest[key] for key in ("name", "domid", "uuid")})
+        self.assertEqual(self.first["guest"],
+                         {key: guest[key] for key in ("name", "domid", "uuid")})
 
     def test_detached(self):
         result = self.assert_fits(self.call("guest.detach", guest="alpha"),
@@ -175,8 +176,9 @@ class Shapes(AttachTest):
 
     def test_daemon_status(self):
         status = self.assert_fits(self.call("daemon.status"), STATUS)
-        self.assertEqual(status["counts"], dict(status["counts"], pools=2, segments=2, attachments=3,
-                                                guests=3, connections=1, operations=0))
+        self.assertEqual(status["counts"],
+                         dict(status["counts"], pools=2, segments=2, attachments=3, guests=3,
+                              connections=1, operations=0))
         self.assertEqual(status["limits"], dict(status["limits"], line=256 * KIB, batch=100,
                                                 batch_replies=MIB))
         later = self.call("daemon.status")["uptime"]
@@ -349,7 +351,8 @@ class Pools(AttachTest):
             self.attach("alpha", pool="lower")
 
     def test_names_that_do_not_exist(self):
-        for name in ("", "Low", "low ", "lo", "lowe", "low" * 30, "shared_mem" + "x" * 60, "ü", "*"):
+        for name in ("", "Low", "low ", "lo", "lowe", "low" * 30, "shared_mem" + "x" * 60, "ü",
+                     "*"):
             with self.subTest(name=name):
                 with self.refused("POOL_UNKNOWN"):
                     self.attach("alpha", pool=name)
@@ -562,8 +565,8 @@ class Wiping(AttachTest):
     def test_before_another_guest_sees_it(self):
         attachment = self.attach("alpha", self.whole)
         self.guest_write("alpha", attachment["guest_address"], b"\xa5" * self.whole)
-        self.assertEqual(self.host_read(hex(number(attachment["host_address"]) + self.whole - 1), 1),
-                         b"\xa5")
+        last = number(attachment["host_address"]) + self.whole - 1
+        self.assertEqual(self.host_read(hex(last), 1), b"\xa5")
         self.detach("alpha")
         again = self.attach("beta", self.whole)
         self.assertEqual(again["host_address"], attachment["host_address"])
@@ -784,7 +787,7 @@ class Large(AttachTest):
 
     def begun(self, name):
         """Waits until the operation that makes this segment is under way."""
-        wait_until(lambda: any(one["name"] == name for one in self.call("segment.list")["segments"]),
+        wait_until(lambda: name in (one["name"] for one in self.call("segment.list")["segments"]),
                    f"{name} is there")
 
     def test_is_whole(self):

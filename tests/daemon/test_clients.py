@@ -55,7 +55,7 @@ class ClientTest(DaemonTest):
         return sock
 
     def send_until_full(self, sock, data):
-        """Sends `data` again and again until nothing more is taken for a while: how often, whole."""
+        """Sends `data` again and again until nothing more is taken: how many bytes were."""
         sock.setblocking(False)
         sent = 0
         while True:

@@ -6,7 +6,7 @@ import itertools
 import time
 import unittest
 
-from scenarios import SCENARIOS, Attach, Death, Detach
+from scenarios import SCENARIOS, Detach
 from world import OPERATIONS, PAGE, Refused, World, explained, stable_names
 
 STABLE = stable_names()
@@ -68,11 +68,11 @@ class FaultCase(unittest.TestCase):
         self.world.detach_everything()
         self.world.check_empty()
 
-    def one_fault(self, scenario, operation, n):
+    def one_fault(self, scenario, operation, n, late=False):
         """Returns whether the fault came to pass."""
         scenario.prepare(self.world)
         before = self.world.check()
-        self.world.fail(operation, n)
+        self.world.fail(operation, n, late=late)
         result = self.try_once(scenario)
         fired = self.world.forgive() == 0
         after = self.world.check()
@@ -100,6 +100,24 @@ def add_one_fault(scenario):
 
 for each in SCENARIOS:
     add_one_fault(each)
+
+
+class OneLateFault(FaultCase):
+    """The n-th call does its work, and reports a failure all the same."""
+
+
+def add_one_late_fault(scenario):
+    def test(self):
+        for n in itertools.count(1):
+            with explained(f"call {n} fails late"):
+                if not self.one_fault(scenario, "any", n, late=True):
+                    break
+        self.assertGreaterEqual(n, 4 if scenario.pairs and scenario.name != "guest_death" else 1)
+    setattr(OneLateFault, f"test_{scenario.name}", test)
+
+
+for each in SCENARIOS:
+    add_one_late_fault(each)
 
 
 class TwoFaults(FaultCase):
@@ -247,7 +265,7 @@ class Lasting(FaultCase):
         self.world.detach("alpha")
 
     def test_lists_that_stay_unknown(self):
-        """Without the list nothing is given out; a dead guest's pages stay held until it is back."""
+        """Without the list nothing is given out; a dead guest's pages stay held until then."""
         self.world.attach("beta", POOL)
         self.world.fail_all("list")
         self.world.call("sim.guest.destroy", name="beta")
@@ -332,7 +350,7 @@ class Interleaved(FaultCase):
         self.world.attach("alpha", 8 << 20, name="joint")
         detached, joined = self.world.batch(
             ("guest.detach", {"guest": "alpha", "all": True}),
-            ("guest.attach", {"guest": "gamma", "size": 4096})) 
+            ("guest.attach", {"guest": "gamma", "size": 4096}))
         self.assertEqual(len(detached["detached"]), 1)
         self.assertEqual(joined["state"], "attached")
         self.world.check()

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""JSON-RPC 2.0 over lines: the examples of the specification, identifiers of every kind, everything
-that is not JSON or not a request, framing at its limits, batches, and the parameters of each method."""
+"""JSON-RPC 2.0 over lines: the examples of the specification, identifiers of every kind,
+everything that is not JSON or not a request, framing at its limits, batches, and the parameters of
+each method."""
 
 import json
 import math
@@ -153,8 +154,8 @@ class Identifiers(JsonRpcTest):
                                   id_)
 
     def test_raw_unicode_comes_back(self):
-        self.assert_status(self.raw('{"jsonrpc":"2.0","method":"daemon.status","id":"ä€😀"}'.encode()),
-                           "ä€😀")
+        text = '{"jsonrpc":"2.0","method":"daemon.status","id":"ä€😀"}'
+        self.assert_status(self.raw(text.encode()), "ä€😀")
 
     def test_of_an_operation(self):
         for count, id_ in enumerate(self.LEGAL):
@@ -288,8 +289,8 @@ class NotJson(JsonRpcTest):
         self.assertEqual(self.agree(), {})
 
     def test_invalid_utf8(self):
-        for bad, offset in ((b"\xff", 0), (b"\xfe", 0), (b"\x80", 0), (b"\xbf", 0), (b"\xc0\x80", 0),
-                            (b"\xc1\xbf", 0), (b"\xe0\x80\x80", 0), (b"\xe0\x9f\xbf", 0),
+        for bad, offset in ((b"\xff", 0), (b"\xfe", 0), (b"\x80", 0), (b"\xbf", 0),
+                            (b"\xc0\x80", 0), (b"\xc1\xbf", 0), (b"\xe0\x80\x80", 0), (b"\xe0\x9f\xbf", 0),
                             (b"\xf0\x80\x80\x80", 0), (b"\xf0\x8f\xbf\xbf", 0),
                             (b"\xed\xa0\x80", 0), (b"\xed\xbf\xbf", 0), (b"\xf4\x90\x80\x80", 0),
                             (b"\xf8\x88\x80\x80\x80", 0), (b"\xc3", 0), (b"\xe2\x82", 0),
@@ -318,7 +319,8 @@ class NotJson(JsonRpcTest):
         self.assert_parse_error(self.raw(text), (start, len(text)))
         for text in (b"\x00", b"\x00\x00\x00", b"{\x00}", b'{"\\u0000":1}', b'{"a\\u0000b":1}',
                      encode(request(1)) + b"\x00",
-                     b'{"jsonrpc":"2.0","method":"segment.show","params":{"name":"a\\u0000"},"id":1}'):
+                     b'{"jsonrpc":"2.0","id":1,"method":"segment.show",'
+                     b'"params":{"name":"a\\u0000"}}'):
             with self.subTest(text=text):
                 self.assert_parse_error(self.raw(text), (0, len(text)))
 
@@ -656,8 +658,8 @@ class Parameters(JsonRpcTest):
                 for field in fields:
                     with self.subTest(method=method, field=field):
                         value = encode(required.get(field, "x"))
-                        text = b'{"jsonrpc":"2.0","id":9,"method":"%s","params":{"%s":%s,"%s":%s}}' \
-                            % (method.encode(), field.encode(), value, field.encode(), value)
+                        text = (b'{"jsonrpc":"2.0","id":9,"method":"%s","params":{"%s":%s,"%s":%s}}'
+                                % (method.encode(), field.encode(), value, field.encode(), value))
                         self.assert_parse_error(self.raw(text))
 
     def test_combinations_of_attach(self):

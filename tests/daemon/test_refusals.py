@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Every refusal by its name, and that a refused request leaves everything as it was: pools, segments,
-guests, store, xenstore, and what the hypervisor has mapped."""
+"""Every refusal by its name, and that a refused request leaves everything as it was: pools,
+segments, guests, store, xenstore, and what the hypervisor has mapped."""
 
 import contextlib
 import grp
@@ -9,7 +9,8 @@ import os
 import time
 import unittest
 
-from harness import (BATCH_MAX, KIB, MIB, PAGE, RAM, Client, DaemonTest, Refused, number, wait_until)
+from harness import (BATCH_MAX, KIB, MIB, PAGE, RAM, Client, DaemonTest, Refused, number,
+                     wait_until)
 
 NOBODY = 65534
 
@@ -252,7 +253,8 @@ class PagesHeld(RefusalTest):
         with self.refused("HYPERVISOR_FAILED", "'x'", "'alpha'"):
             self.detach("alpha")
         run = next(run for run in self.call("pool.map")["runs"] if run["state"] != "free")
-        self.assertEqual((run["state"], run["segment"], run["guest"]), ("quarantined", "x", "alpha"))
+        self.assertEqual((run["state"], run["segment"], run["guest"]),
+                         ("quarantined", "x", "alpha"))
         for guest in ("alpha", "beta"):
             with self.refused("PAGES_HELD", "'x'", "'alpha'"):
                 self.share(guest, "x")

@@ -3,9 +3,10 @@
 happens while it is down is done by a second daemon on the same world, with a store of its own."""
 
 import shutil
+import time
 import unittest
 
-from world import PAGE, Gone, Refused, World, pages
+from world import PAGE, PATIENCE, Gone, Refused, World, pages
 
 POOL = 256 * PAGE
 START = 0x7ff00  # the first page of a pool of that size
@@ -306,6 +307,70 @@ class Foreign(RestartCase):
         self.world.call("sim.guest.configure", name="holder")
         self.world.attach("gamma", 16 * PAGE)
         self.world.check()
+
+
+class Stop(RestartCase):
+    """SIGTERM: what has begun ends well, what has not is refused, and nobody waits for it."""
+
+    options = ("--pool", "64M")
+
+    def terminate(self):
+        """Sends the signal; returns when the daemon has seen it."""
+        before = self.world.text_log()
+        self.world.process.terminate()
+        end = time.monotonic() + PATIENCE
+        while "stopping" not in self.world.text_log()[len(before):]:
+            self.assertLess(time.monotonic(), end)
+            time.sleep(0.001)
+
+    def under_way(self, count):
+        end = time.monotonic() + PATIENCE
+        while self.world.call("daemon.status")["counts"]["operations"] < count:
+            self.assertLess(time.monotonic(), end)
+
+    def test_what_waits_is_refused(self):
+        """One waits for an unknown holder, the next one for that one."""
+        self.world.guest("holder", config=False)
+        clients = [self.world.connect() for _ in range(3)]
+        for client in clients:
+            client.send(client.request("guest.attach", {"guest": "alpha", "size": PAGE}))
+        self.under_way(3)
+        start = time.monotonic()
+        self.world.stop()
+        self.assertLess(time.monotonic() - start, 3)
+        for client in clients:
+            self.assertEqual(client.reply(1)["error"]["data"]["name"], "BUSY")
+            self.assertTrue(client.at_end())
+            client.close()
+        self.world.start()
+        self.world.call("sim.guest.configure", name="holder")
+        self.world.check_empty()
+
+    def test_what_has_begun_ends_well(self):
+        client = self.world.connect()
+        client.send(client.request("guest.attach", {"guest": "alpha", "size": 48 << 20}))
+        self.under_way(1)
+        self.world.stop()
+        attachment = client.reply(1)["result"]
+        self.assertTrue(client.at_end())
+        client.close()
+        self.back()
+        self.assertEqual(self.names()["alpha-0", "alpha"], attachment)
+
+    def test_nothing_new_begins(self):
+        """While one operation still runs, others are refused."""
+        client = self.world.connect()
+        client.send(client.request("guest.attach", {"guest": "alpha", "size": 48 << 20}))
+        self.under_way(1)
+        self.terminate()
+        try:
+            self.refused("BUSY", "guest.attach", guest="beta", size=PAGE)
+        except Gone:
+            self.skipTest("it has ended already")
+        finally:
+            self.world.ended()
+        self.assertEqual(client.reply(1)["result"]["state"], "attached")
+        client.close()
 
 
 class Pools(RestartCase):
