@@ -17,7 +17,7 @@ struct command {
     size_t min_arguments;
     size_t max_arguments;
     const struct option *options; /* NULL: none of its own */
-    const char *help; /* one line */
+    const char *help;             /* one line */
     enum exit_status (*run)(const struct invocation *invocation);
 };
 

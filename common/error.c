@@ -8,6 +8,7 @@
 #include "message.h"
 #include "utf8.h"
 
+/* clang-format off */
 static const struct {
     int code;
     const char *name;
@@ -22,6 +23,7 @@ static const struct {
     { MESSAGE_INVALID_PARAMS, "INVALID_PARAMS", "`xenshmctl help` and `rpc.discover` describe the parameters" },
     { MESSAGE_INTERNAL_ERROR, "INTERNAL_ERROR", "see the daemon's log" },
 };
+/* clang-format on */
 
 #define ERROR_COUNT (sizeof(errors) / sizeof(errors[0]))
 

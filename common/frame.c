@@ -73,8 +73,8 @@ int frame_next(struct frame *frame, char **ret_line, size_t *ret_length)
         return frame->end - frame->start > frame->limit ? FRAME_E_TOO_LONG : 0;
     }
     *ret_line = frame->data + frame->start;
-    *ret_length = (size_t) (newline - *ret_line);
-    frame->start = frame->scanned = (size_t) (newline - frame->data) + 1;
+    *ret_length = (size_t)(newline - *ret_line);
+    frame->start = frame->scanned = (size_t)(newline - frame->data) + 1;
     return *ret_length > frame->limit ? FRAME_E_TOO_LONG : 0;
 }
 

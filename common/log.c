@@ -31,7 +31,7 @@ int log_level_parse(const char *text, enum log_level *ret_level)
 {
     for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++)
         if (strcmp(levels[i].name, text) == 0) {
-            *ret_level = (enum log_level) i;
+            *ret_level = (enum log_level)i;
             return 0;
         }
     return -EINVAL;
@@ -54,6 +54,6 @@ void log_line(enum log_level level, const char *format, ...)
     else
         length = snprintf(line, sizeof(line), "xenshmd: %s: %s\n", levels[level].name, text);
     /* One write a line, so that lines never mix. There is nobody to tell when it fails. */
-    if (write(STDERR_FILENO, line, (size_t) length) < 0)
+    if (write(STDERR_FILENO, line, (size_t)length) < 0)
         return;
 }

@@ -65,7 +65,7 @@ static int decode_string(enum params_type type, json_t *value, void *target)
 
     if (!text || (type == PARAMS_NAME && !params_name_valid(text)))
         return -EINVAL;
-    *(const char **) target = text;
+    *(const char **)target = text;
     return 0;
 }
 
@@ -86,7 +86,7 @@ static int decode_integer(enum params_type type, json_t *value, uint64_t *target
 {
     if (!json_is_integer(value) || json_integer_value(value) < (type == PARAMS_SIZE ? 1 : 0))
         return -EINVAL;
-    *target = (uint64_t) json_integer_value(value);
+    *target = (uint64_t)json_integer_value(value);
     return 0;
 }
 
@@ -116,13 +116,13 @@ static int decode_value(enum params_type type, json_t *value, void *target)
     case PARAMS_INTEGER:
         return decode_integer(type, value, target);
     case PARAMS_BOOL:
-        *(bool *) target = json_is_true(value);
+        *(bool *)target = json_is_true(value);
         return json_is_boolean(value) ? 0 : -EINVAL;
     case PARAMS_ADDRESS:
     case PARAMS_PLACE:
         return decode_address(type, value, target);
     case PARAMS_JSON:
-        *(json_t **) target = value;
+        *(json_t **)target = value;
         return 0;
     }
     return -EINVAL;
@@ -138,8 +138,7 @@ static int check_unknown(const struct params_field *fields, json_t *params, stru
     const char *key;
     json_t *value;
 
-    json_object_foreach(params, key, value)
-    {
+    json_object_foreach(params, key, value) {
         const struct params_field *field = fields;
 
         while (field->name && strcmp(field->name, key) != 0)
@@ -164,7 +163,7 @@ int params_decode(const struct params_field *fields, json_t *params, void *struc
 
         if (!value && field->required)
             r = refuse(error, field->name, "is missing");
-        else if (value && decode_value(field->type, value, (char *) structure + field->offset) < 0)
+        else if (value && decode_value(field->type, value, (char *)structure + field->offset) < 0)
             r = error_set(error, MESSAGE_INVALID_PARAMS, "Invalid params: '%s' must be %s",
                           field->name, kinds[field->type].expected);
     }

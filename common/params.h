@@ -44,9 +44,11 @@ struct params_field {
     const char *text; /* one line for rpc.discover */
 };
 
+/* clang-format off */
 #define PARAMS_FIELD(type, structure, member, required, text)                                      \
     { #member, type, offsetof(structure, member), required, text }
 #define PARAMS_END { NULL, 0, 0, false, NULL }
+/* clang-format on */
 
 /* The longest segment name, its NUL not counted. */
 #define PARAMS_NAME_MAX 63

@@ -29,10 +29,10 @@ int size_parse(const char *text, uint64_t *ret_bytes)
     int shift, too_large = 0;
 
     for (; *s >= '0' && *s <= '9'; s++) {
-        if (value > (SIZE_LIMIT - (uint64_t) (*s - '0')) / 10)
+        if (value > (SIZE_LIMIT - (uint64_t)(*s - '0')) / 10)
             too_large = 1;
         else
-            value = value * 10 + (uint64_t) (*s - '0');
+            value = value * 10 + (uint64_t)(*s - '0');
     }
     shift = unit_shift(*s);
     if (s == text || shift < 0 || (*s && s[1]))
@@ -52,9 +52,9 @@ const char *size_format(uint64_t bytes, char buffer[static SIZE_TEXT_MAX])
 
     while (unit + 1 < sizeof(units) / sizeof(units[0]) && bytes >> (10 * (unit + 1)))
         unit++;
-    whole = (unsigned) (bytes >> (10 * unit));
+    whole = (unsigned)(bytes >> (10 * unit));
     /* The remainder below the unit is under 2^60: its tenfold fits. */
-    tenths = (unsigned) (((bytes & ((UINT64_C(1) << (10 * unit)) - 1)) * 10) >> (10 * unit));
+    tenths = (unsigned)(((bytes & ((UINT64_C(1) << (10 * unit)) - 1)) * 10) >> (10 * unit));
     if (tenths)
         snprintf(buffer, SIZE_TEXT_MAX, "%u.%u %s", whole, tenths, units[unit]);
     else

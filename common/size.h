@@ -9,11 +9,11 @@
 enum {
     SIZE_E_SYNTAX = 1, /* not digits with an optional K, M or G */
     SIZE_E_ZERO,
-    SIZE_E_RANGE,      /* more than SIZE_LIMIT */
+    SIZE_E_RANGE, /* more than SIZE_LIMIT */
 };
 
 /* Sizes travel as JSON integers, which are signed 64 bit. */
-#define SIZE_LIMIT ((uint64_t) INT64_MAX)
+#define SIZE_LIMIT ((uint64_t)INT64_MAX)
 
 /*
  * Bytes, or a number with K, M or G (either case; powers of 1024), nothing before or after it.

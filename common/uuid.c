@@ -50,7 +50,7 @@ int uuid_parse(const char *text, uint8_t ret_uuid[static UUID_SIZE])
         low = high < 0 ? -1 : nibble(text[1]);
         if (low < 0)
             return -EINVAL;
-        uuid[i] = (uint8_t) (high << 4 | low);
+        uuid[i] = (uint8_t)(high << 4 | low);
         text += 2;
     }
     if (*text)

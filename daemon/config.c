@@ -22,7 +22,9 @@ struct key {
     size_t offset;
 };
 
+/* clang-format off */
 #define KEY(section, name, kind, member) { section, name, kind, offsetof(struct config, member) }
+/* clang-format on */
 
 static const struct key keys[] = {
     KEY("daemon", "state-dir", TEXT, state_dir),
@@ -169,7 +171,7 @@ static int set_holders(bool *target, const char *value)
 
 static int set_key(struct config *config, const struct key *key, const char *value)
 {
-    void *target = (char *) config + key->offset;
+    void *target = (char *)config + key->offset;
 
     switch (key->kind) {
     case TEXT:
@@ -268,14 +270,14 @@ static char *read_line(char *buffer, int size, void *stream)
         return NULL;
     }
     text = line_start(reader);
-    if (strlen(reader->line) != (size_t) length)
+    if (strlen(reader->line) != (size_t)length)
         invalid(reader, "the line", "it has a NUL");
-    else if (strlen(text) >= (size_t) size)
+    else if (strlen(text) >= (size_t)size)
         invalid(reader, "the line", "it is too long");
     if (reader->why.code)
         return NULL;
     if (text[0] == '[')
-        snprintf(reader->section, sizeof(reader->section), "%.*s", (int) strcspn(text + 1, "]\n"),
+        snprintf(reader->section, sizeof(reader->section), "%.*s", (int)strcspn(text + 1, "]\n"),
                  text + 1);
     return strcpy(buffer, text);
 }

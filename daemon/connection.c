@@ -42,9 +42,9 @@ struct connection {
     size_t requests;             /* held */
     bool reading;
     bool processing; /* in process_lines(), which updates once at its end */
-    bool drained; /* no complete line is left in the frame */
-    bool eof;     /* the client sends no more, but may still read */
-    bool ended;   /* no more of its input is looked at: close when all is answered */
+    bool drained;    /* no complete line is left in the frame */
+    bool eof;        /* the client sends no more, but may still read */
+    bool ended;      /* no more of its input is looked at: close when all is answered */
 };
 
 static void connection_free(struct connection *connection)
@@ -234,7 +234,7 @@ static void on_readable(evutil_socket_t fd, short what, void *context)
     if (n == 0)
         connection->eof = true;
     else
-        frame_received(&connection->frame, (size_t) n);
+        frame_received(&connection->frame, (size_t)n);
     connection->drained = false;
     process_lines(connection);
 }
@@ -249,11 +249,11 @@ static void flush_output(struct connection *connection)
 {
     while (evbuffer_get_length(connection->output) > 0) {
         struct evbuffer_iovec part[4];
-        struct msghdr message = { .msg_iov = (struct iovec *) part };
+        struct msghdr message = { .msg_iov = (struct iovec *)part };
         int parts = evbuffer_peek(connection->output, -1, NULL, part, 4);
         ssize_t n;
 
-        message.msg_iovlen = (size_t) (parts < 4 ? parts : 4);
+        message.msg_iovlen = (size_t)(parts < 4 ? parts : 4);
         n = sendmsg(connection->fd, &message, MSG_NOSIGNAL);
         if (n < 0 && errno == EINTR)
             continue;
@@ -265,7 +265,7 @@ static void flush_output(struct connection *connection)
             connection_close(connection);
             return;
         }
-        evbuffer_drain(connection->output, (size_t) n);
+        evbuffer_drain(connection->output, (size_t)n);
     }
 }
 
@@ -291,8 +291,8 @@ int connection_new(struct connections *connections, int fd, const struct access_
     connection->peer = *peer;
     frame_init(&connection->frame, XENSHM_LINE_MAX);
     connection->output = evbuffer_new();
-    connection->readable = event_new(connections->base, fd, EV_READ | EV_PERSIST, on_readable,
-                                     connection);
+    connection->readable =
+        event_new(connections->base, fd, EV_READ | EV_PERSIST, on_readable, connection);
     connection->writable = event_new(connections->base, fd, EV_WRITE, on_writable, connection);
     connection->resume = event_new(connections->base, -1, 0, on_resume, connection);
     if (!connection->output || !connection->readable || !connection->writable ||
@@ -367,7 +367,7 @@ void connection_send(struct connection *connection, json_t *message)
     if (evbuffer_get_length(connection->output) == 0) {
         ssize_t n = send(connection->fd, text, length, MSG_NOSIGNAL);
 
-        sent = n > 0 ? (size_t) n : 0;
+        sent = n > 0 ? (size_t)n : 0;
     }
     if (sent < length) {
         evbuffer_add(connection->output, text + sent, length - sent);

@@ -28,7 +28,7 @@ static json_t *describe_name(const char *name)
 
 static json_t *describe_pages(uint64_t pages)
 {
-    return json_integer((json_int_t) pages_to_bytes(pages));
+    return json_integer((json_int_t)pages_to_bytes(pages));
 }
 
 json_t *describe_attachment(const struct attachment *attachment)
@@ -36,15 +36,15 @@ json_t *describe_attachment(const struct attachment *attachment)
     const struct segment *segment = attachment->segment;
     char uuid[UUID_TEXT_SIZE];
 
-    return json_pack(
-        "{s:s, s:s, s:{s:o, s:I, s:s}, s:o, s:o, s:o, s:I, s:s}", "segment", segment->name, "pool",
-        segment->pool->name, "guest", "name", describe_name(attachment->guest_name), "domid",
-        (json_int_t) attachment->identity.domid, "uuid",
-        uuid_format(attachment->identity.uuid, uuid), "guest_address",
-        describe_address(gfn_address(attachment->first)), "host_address",
-        describe_address(mfn_address(segment_frames(segment).first)), "size",
-        describe_pages(segment_frames(segment).count), "epoch", (json_int_t) segment->epoch,
-        "state", attachment_state_name(attachment->state));
+    return json_pack("{s:s, s:s, s:{s:o, s:I, s:s}, s:o, s:o, s:o, s:I, s:s}", "segment",
+                     segment->name, "pool", segment->pool->name, "guest", "name",
+                     describe_name(attachment->guest_name), "domid",
+                     (json_int_t)attachment->identity.domid, "uuid",
+                     uuid_format(attachment->identity.uuid, uuid), "guest_address",
+                     describe_address(gfn_address(attachment->first)), "host_address",
+                     describe_address(mfn_address(segment_frames(segment).first)), "size",
+                     describe_pages(segment_frames(segment).count), "epoch",
+                     (json_int_t)segment->epoch, "state", attachment_state_name(attachment->state));
 }
 
 void describe_append(json_t **array, json_t *object)
@@ -67,7 +67,7 @@ json_t *describe_segment(const struct segment *segment, const struct attachment 
                      segment->pool->name, "host_address",
                      describe_address(mfn_address(segment_frames(segment).first)), "size",
                      describe_pages(segment_frames(segment).count), "kept", segment->kept, "epoch",
-                     (json_int_t) segment->epoch, "owner_uid", (json_int_t) segment->owner_uid,
+                     (json_int_t)segment->epoch, "owner_uid", (json_int_t)segment->owner_uid,
                      "attachments", attachments);
 }
 
@@ -84,11 +84,11 @@ static json_t *describe_foreign(const struct guest *guest, const struct state *s
             uint64_t offset = part.first.v - iomem->frames.first.v;
 
             if (part.count)
-                describe_append(&foreign,
-                       json_pack("{s:o, s:o, s:o}", "host_address",
-                                 describe_address(mfn_address(part.first)), "size",
-                                 describe_pages(part.count), "guest_address",
-                                 describe_address(gfn_address(gfn(iomem->gfn.v + offset)))));
+                describe_append(
+                    &foreign, json_pack("{s:o, s:o, s:o}", "host_address",
+                                        describe_address(mfn_address(part.first)), "size",
+                                        describe_pages(part.count), "guest_address",
+                                        describe_address(gfn_address(gfn(iomem->gfn.v + offset)))));
         }
     }
     return foreign;
@@ -102,20 +102,20 @@ json_t *describe_guest(const struct guest *guest, const struct state *state)
     TAILQ_FOREACH(attachment, &guest->attachments, guest_link)
         describe_append(&attachments, describe_attachment(attachment));
     return json_pack("{s:o, s:I, s:s, s:s, s:I, s:o, s:o, s:b}", "name", describe_name(guest->name),
-                     "domid", (json_int_t) guest->identity.domid, "uuid", guest->uuid_text, "state",
-                     guest_state_name(guest), "memory", (json_int_t) (guest->memory_kib * 1024),
+                     "domid", (json_int_t)guest->identity.domid, "uuid", guest->uuid_text, "state",
+                     guest_state_name(guest), "memory", (json_int_t)(guest->memory_kib * 1024),
                      "attachments", attachments, "foreign", describe_foreign(guest, state),
                      "config_known", guest->config.known);
 }
 
 json_t *describe_pool(const struct state_pool *pool)
 {
-    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "name", pool->name, "device",
-                     pool->device, "host_address", describe_address(mfn_address(pool->frames.first)),
-                     "size", describe_pages(pool->frames.count), "free",
-                     describe_pages(pool_free_pages(pool->pool)), "largest_free",
-                     describe_pages(pool_largest_free(pool->pool)), "guest_address",
-                     pool->place.v ? describe_address(gfn_address(pool->place)) : json_null());
+    return json_pack(
+        "{s:s, s:s, s:o, s:o, s:o, s:o, s:o}", "name", pool->name, "device", pool->device,
+        "host_address", describe_address(mfn_address(pool->frames.first)), "size",
+        describe_pages(pool->frames.count), "free", describe_pages(pool_free_pages(pool->pool)),
+        "largest_free", describe_pages(pool_largest_free(pool->pool)), "guest_address",
+        pool->place.v ? describe_address(gfn_address(pool->place)) : json_null());
 }
 
 static json_t *describe_run(const struct state *state, const struct state_pool *pool,

@@ -11,8 +11,8 @@
 #include "state.h"
 
 /*
- * Appends `object` (stolen; may be NULL) to *array. Without memory *array becomes NULL and stays it:
- * nothing is ever left out in silence.
+ * Appends `object` (stolen; may be NULL) to *array. Without memory *array becomes NULL and stays
+ * it: nothing is ever left out in silence.
  */
 void describe_append(json_t **array, json_t *object);
 json_t *describe_address(uint64_t address); /* "0x7ffff000" */

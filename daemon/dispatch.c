@@ -81,7 +81,7 @@ static void request_end(struct request *request, json_t *reply)
 
 void request_refuse(struct request *request, const struct error *error)
 {
-    log_debug("%s from uid %u: %s", request->method->name, (unsigned) request->peer.uid,
+    log_debug("%s from uid %u: %s", request->method->name, (unsigned)request->peer.uid,
               error->message);
     request_end(request, message_error(request->id, error));
 }
@@ -131,7 +131,7 @@ static int check_level(const struct method *method, const struct access_peer *pe
     if (peer->level >= method->level)
         return 0;
     return error_set(error, XENSHM_PERMISSION_DENIED, "%s needs the right to %s, uid %u has %s",
-                     method->name, access_level_name(method->level), (unsigned) peer->uid,
+                     method->name, access_level_name(method->level), (unsigned)peer->uid,
                      peer->level == ACCESS_NONE ? "none" : access_level_name(peer->level));
 }
 

@@ -264,7 +264,7 @@ const struct guest *guest_holding(const struct guests *guests, struct mfn_range 
 {
     struct guest *guest;
 
-    RB_FOREACH(guest, guest_tree, (struct guest_tree *) &guests->tree)
+    RB_FOREACH(guest, guest_tree, (struct guest_tree *)&guests->tree)
         for (size_t i = 0; guest->alive && i < guest->config.iomem_count; i++)
             if (mfn_range_overlaps(guest->config.iomem[i].frames, frames))
                 return guest;
@@ -274,14 +274,14 @@ const struct guest *guest_holding(const struct guests *guests, struct mfn_range 
 const char *guest_state_name(const struct guest *guest)
 {
     static const char *const reasons[] = {
-        [DOMAIN_POWEROFF] = "shutdown",   [DOMAIN_REBOOT] = "rebooting",
-        [DOMAIN_SUSPEND] = "suspended",   [DOMAIN_CRASH] = "crashed",
-        [DOMAIN_WATCHDOG] = "watchdog",   [DOMAIN_SOFT_RESET] = "soft-reset",
+        [DOMAIN_POWEROFF] = "shutdown", [DOMAIN_REBOOT] = "rebooting",
+        [DOMAIN_SUSPEND] = "suspended", [DOMAIN_CRASH] = "crashed",
+        [DOMAIN_WATCHDOG] = "watchdog", [DOMAIN_SOFT_RESET] = "soft-reset",
     };
 
     if (!guest->alive)
         return "dying";
-    if (guest->shutdown >= 0 && (size_t) guest->shutdown < sizeof(reasons) / sizeof(reasons[0]))
+    if (guest->shutdown >= 0 && (size_t)guest->shutdown < sizeof(reasons) / sizeof(reasons[0]))
         return reasons[guest->shutdown];
     return guest->paused ? "paused" : "running";
 }
@@ -312,8 +312,8 @@ int guest_window(const struct guest *guest, const struct attachment *except,
         return -ENOMEM;
     count = 0;
     for (size_t i = 0; i < guest->config.iomem_count; i++)
-        taken[count++] = (struct gfn_range){ guest->config.iomem[i].gfn,
-                                             guest->config.iomem[i].frames.count };
+        taken[count++] =
+            (struct gfn_range){ guest->config.iomem[i].gfn, guest->config.iomem[i].frames.count };
     TAILQ_FOREACH(attachment, &guest->attachments, guest_link)
         if (attachment != except)
             taken[count++] = attachment_frames(attachment);

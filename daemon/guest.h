@@ -17,7 +17,7 @@ struct guest {
     struct domain_identity identity;
     char uuid_text[UUID_TEXT_SIZE];
     char name[DOMAIN_NAME_MAX];
-    bool alive; /* in the hypervisor's list and not dying; false only until guests_reap() */
+    bool alive;  /* in the hypervisor's list and not dying; false only until guests_reap() */
     bool listed; /* the next value of alive, while the list is compared */
     bool paused;
     enum domain_shutdown shutdown;

@@ -15,8 +15,8 @@
 #define RAM_BASE (UINT64_C(0x40000000) >> PAGE_SHIFT)
 
 const char *const sim_operations[] = {
-    "list",   "name",   "config", "probe",   "permit",    "revoke",      "map",
-    "unmap",  "publish", "unpublish", "store_write", "store_remove", "any", NULL,
+    "list",  "name",    "config",    "probe",       "permit",       "revoke", "map",
+    "unmap", "publish", "unpublish", "store_write", "store_remove", "any",    NULL,
 };
 
 struct fault {
@@ -347,7 +347,7 @@ volatile uint8_t *sim_guest_byte(struct hypervisor *hypervisor, uint32_t domid, 
         host = range->host + (page - range->guest);
         for (size_t p = 0; p < world->pool_count; p++)
             if (mfn_range_contains(world->pools[p].frames, (struct mfn_range){ mfn(host), 1 }))
-                return (uint8_t *) sim_world_pool(world, p) +
+                return (uint8_t *)sim_world_pool(world, p) +
                        pages_to_bytes(host - world->pools[p].frames.first.v) +
                        (address & PAGE_MASK);
     }
@@ -525,8 +525,8 @@ int hypervisor_permit(struct hypervisor *hypervisor, uint32_t domid, struct mfn_
     if (!in_pools(hypervisor, frames))
         return -EPERM;
     if (!sim_ranges_cover(permissions, domid, frames.first.v, frames.count))
-        r = sim_ranges_add(permissions, (struct sim_range){ domid, frames.first.v, frames.first.v,
-                                                            frames.count });
+        r = sim_ranges_add(
+            permissions, (struct sim_range){ domid, frames.first.v, frames.first.v, frames.count });
     return ended(hypervisor, "permit", r);
 }
 
@@ -566,8 +566,8 @@ int hypervisor_map(struct hypervisor *hypervisor, uint32_t domid, gfn_t first,
     if (r == 0)
         r = sim_ranges_remove(mappings, domid, true, first.v, frames.count);
     if (r == 0)
-        r = sim_ranges_add(mappings, (struct sim_range){ domid, frames.first.v, first.v,
-                                                         frames.count });
+        r = sim_ranges_add(mappings,
+                           (struct sim_range){ domid, frames.first.v, first.v, frames.count });
     return ended(hypervisor, "map", r);
 }
 
@@ -588,8 +588,7 @@ int hypervisor_unmap(struct hypervisor *hypervisor, uint32_t domid, gfn_t first,
 static int write_node(struct sim_world *world, const struct sim_node *node)
 {
     for (uint64_t i = 0; i < world->node_count; i++)
-        if (world->nodes[i].domid == node->domid &&
-            strcmp(world->nodes[i].path, node->path) == 0) {
+        if (world->nodes[i].domid == node->domid && strcmp(world->nodes[i].path, node->path) == 0) {
             world->nodes[i] = *node;
             return 0;
         }

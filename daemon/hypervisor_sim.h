@@ -53,7 +53,8 @@ struct sim_domain {
 #define SIM_IOMEM_MAX 8
 #define SIM_DOMID_MAX 0x7fef /* the last one that a domain can have, DOMID_FIRST_RESERVED - 1 */
 
-/* -EEXIST: a domain has that name or domid; -EINVAL: iomem outside the pools or over RAM; -ENOSPC. */
+/* -EEXIST: a domain has that name or domid; -EINVAL: iomem outside the pools or over RAM; -ENOSPC.
+ */
 int sim_start(struct hypervisor *hypervisor, const struct sim_domain *domain, uint32_t *ret_domid);
 int sim_shutdown(struct hypervisor *hypervisor, uint32_t domid, enum domain_shutdown reason);
 int sim_destroy(struct hypervisor *hypervisor, uint32_t domid);

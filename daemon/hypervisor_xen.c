@@ -22,7 +22,7 @@ static int failure(void)
 static int open_handles(struct hypervisor *hypervisor)
 {
     /* Refused calls are judged here; the libraries' own lines would only frighten. */
-    hypervisor->logger = (xentoollog_logger *) xtl_createlogger_stdiostream(stderr, XTL_CRITICAL, 0);
+    hypervisor->logger = (xentoollog_logger *)xtl_createlogger_stdiostream(stderr, XTL_CRITICAL, 0);
     if (!hypervisor->logger)
         return -ENOMEM;
     if (libxl_ctx_alloc(&hypervisor->xl, LIBXL_VERSION, 0, hypervisor->logger) != 0)
@@ -114,7 +114,7 @@ static void copy_domain(const libxl_dominfo *info, struct hypervisor_domain *dom
         .paused = info->paused,
         .dying = info->dying,
         /* libxl's reasons are Xen's (SHUTDOWN_*). */
-        .shutdown = info->shutdown ? (enum domain_shutdown) info->shutdown_reason : DOMAIN_RUNNING,
+        .shutdown = info->shutdown ? (enum domain_shutdown)info->shutdown_reason : DOMAIN_RUNNING,
         .memory_kib = info->current_memkb,
         .maxmem_kib = info->max_memkb,
     };
@@ -132,7 +132,7 @@ int hypervisor_list(struct hypervisor *hypervisor, const struct hypervisor_domai
 
     if (!info)
         return -EIO;
-    r = reserve_list(hypervisor, (size_t) found);
+    r = reserve_list(hypervisor, (size_t)found);
     for (int i = 0; i < found && r == 0; i++)
         if (info[i].domid != 0)
             copy_domain(&info[i], &hypervisor->list[count++]);
@@ -157,8 +157,8 @@ int hypervisor_probe_ram(struct hypervisor *hypervisor, uint32_t domid, struct g
         pages[i] = frames.first.v + i;
     errno = 0;
     /* Only RAM can be mapped: what this refuses with EINVAL is a hole or a device mapping. */
-    address = xenforeignmemory_map(hypervisor->memory, domid, PROT_READ, frames.count, pages,
-                                   errors);
+    address =
+        xenforeignmemory_map(hypervisor->memory, domid, PROT_READ, frames.count, pages, errors);
     if (!address)
         return failure();
     for (uint64_t i = 0; i < frames.count; i++) {

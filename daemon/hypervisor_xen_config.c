@@ -20,7 +20,7 @@ static uint64_t default_gfn(void)
 
 static int copy_iomem(const libxl_domain_build_info *info, struct hypervisor_config *config)
 {
-    size_t count = info->num_iomem > 0 ? (size_t) info->num_iomem : 0;
+    size_t count = info->num_iomem > 0 ? (size_t)info->num_iomem : 0;
 
     config->iomem = calloc(count + 1, sizeof(*config->iomem));
     if (!config->iomem)
@@ -74,7 +74,7 @@ int hypervisor_domain_config(struct hypervisor *hypervisor, uint32_t domid,
         *ret_config = (struct hypervisor_config){ 0 };
         return 0;
     }
-    json = strndup((const char *) data, (size_t) length);
+    json = strndup((const char *)data, (size_t)length);
     free(data);
     if (!json)
         return -ENOMEM;

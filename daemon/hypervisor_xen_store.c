@@ -65,10 +65,9 @@ static int write_nodes(struct hypervisor *hypervisor, xs_transaction_t transacti
     if (!exists(hypervisor, transaction, path))
         return -ESRCH;
     for (size_t i = 0; i < count; i++) {
-        snprintf(path, sizeof(path), "/local/domain/%u/xenshm/%s/%s", domid, segment,
-                 nodes[i].key);
+        snprintf(path, sizeof(path), "/local/domain/%u/xenshm/%s/%s", domid, segment, nodes[i].key);
         if (!xs_write(hypervisor->xs, transaction, path, nodes[i].value,
-                      (unsigned) strlen(nodes[i].value)))
+                      (unsigned)strlen(nodes[i].value)))
             return failure();
     }
     return 0;

@@ -115,7 +115,7 @@ static bool in_use(const struct sockaddr_un *address)
         socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
     /* EAGAIN: its queue is full. */
-    return fd >= 0 && (connect(fd, (const struct sockaddr *) address, sizeof(*address)) == 0 ||
+    return fd >= 0 && (connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 ||
                        errno == EAGAIN);
 }
 
@@ -145,7 +145,7 @@ static int bind_socket(const char *path)
     if (r < 0)
         return r;
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0 || bind(fd, (const struct sockaddr *) &address, sizeof(address)) < 0 ||
+    if (fd < 0 || bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 ||
         chmod(path, 0666) < 0 || listen(fd, LISTENER_BACKLOG) < 0)
         return -errno;
     return steal_fd(&fd);

@@ -41,8 +41,8 @@ static size_t open_pools(const struct uio_maps *maps, struct daemon_pool *pools)
 static int run(const struct config *config)
 {
     const struct uio_match match = {
-        .names = (const char *const *) config->pool_names,
-        .compatibles = (const char *const *) config->pool_compatibles,
+        .names = (const char *const *)config->pool_names,
+        .compatibles = (const char *const *)config->pool_compatibles,
     };
     struct uio_maps maps = { 0 };
     _cleanup_(cleanup_free) struct daemon_pool *pools = NULL;

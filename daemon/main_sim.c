@@ -45,7 +45,7 @@ static int add_pool(struct sim_options *options, const char *text)
     if (index == POOLS_MAX || size_parse(equals ? equals + 1 : text, &pool->size) != 0)
         return -1;
     if (equals)
-        snprintf(name, sizeof(options->names[0]), "%.*s", (int) (equals - text), text);
+        snprintf(name, sizeof(options->names[0]), "%.*s", (int)(equals - text), text);
     else if (index == 0)
         strcpy(name, "shared_mem");
     else
@@ -70,7 +70,7 @@ static int add_guest(struct sim_options *options, const char *text)
     if (colon && size_parse(colon + 1, &guest->memory) != 0)
         return -1;
     snprintf(guest->name, sizeof(guest->name), "%.*s",
-             colon ? (int) (colon - text) : (int) strlen(text), text);
+             colon ? (int)(colon - text) : (int)strlen(text), text);
     if (!guest->name[0])
         return -1;
     options->guest_count++;

@@ -9,13 +9,13 @@ static json_t *counts(const struct dispatcher *dispatcher)
 {
     const struct state *state = dispatcher->state;
 
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "pools", (json_int_t) state->pool_count,
-                     "segments", (json_int_t) state->segments.count, "attachments",
-                     (json_int_t) state->segments.attachment_count, "guests",
-                     (json_int_t) state->guests.count, "connections",
-                     (json_int_t) dispatcher->connections->count, "operations",
-                     (json_int_t) state->operations.count, "bad_store_files",
-                     (json_int_t) store_bad_count(state->store));
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "pools", (json_int_t)state->pool_count,
+                     "segments", (json_int_t)state->segments.count, "attachments",
+                     (json_int_t)state->segments.attachment_count, "guests",
+                     (json_int_t)state->guests.count, "connections",
+                     (json_int_t)dispatcher->connections->count, "operations",
+                     (json_int_t)state->operations.count, "bad_store_files",
+                     (json_int_t)store_bad_count(state->store));
 }
 
 static json_t *limits(const struct dispatcher *dispatcher)
@@ -24,10 +24,9 @@ static json_t *limits(const struct dispatcher *dispatcher)
 
     return json_pack("{s:i, s:i, s:i, s:I, s:I, s:I, s:I}", "line", XENSHM_LINE_MAX, "batch",
                      DISPATCH_BATCH_MAX, "batch_replies", DISPATCH_BATCH_REPLIES, "connections",
-                     (json_int_t) dispatcher->max_connections, "segments",
-                     (json_int_t) limits->segments, "attachments_per_guest",
-                     (json_int_t) limits->attachments, "operations",
-                     (json_int_t) limits->operations);
+                     (json_int_t)dispatcher->max_connections, "segments",
+                     (json_int_t)limits->segments, "attachments_per_guest",
+                     (json_int_t)limits->attachments, "operations", (json_int_t)limits->operations);
 }
 
 void method_daemon_status(struct request *request, const void *args)
@@ -36,7 +35,7 @@ void method_daemon_status(struct request *request, const void *args)
 
     request_reply(request,
                   json_pack("{s:s, s:f, s:s, s:o, s:o}", "version", XENSHMD_VERSION, "uptime",
-                            (double) (state_now() - dispatcher->started_at) / 1000, "xen_version",
+                            (double)(state_now() - dispatcher->started_at) / 1000, "xen_version",
                             hypervisor_version(request->state->hypervisor), "counts",
                             counts(dispatcher), "limits", limits(dispatcher)));
 }

@@ -42,8 +42,8 @@ static int check_args(const struct args *args, struct error *error)
     return 0;
 }
 
-static int find_pool(struct request *request, const struct args *args,
-                     struct state_pool **ret_pool, struct error *error)
+static int find_pool(struct request *request, const struct args *args, struct state_pool **ret_pool,
+                     struct error *error)
 {
     if (!args->pool)
         return 0;

@@ -26,8 +26,7 @@ void method_guest_detach(struct request *request, const void *decoded)
     struct guest *guest;
 
     if (args->segment && args->all)
-        error_set(&error, MESSAGE_INVALID_PARAMS,
-                  "Invalid params: give either 'segment' or 'all'");
+        error_set(&error, MESSAGE_INVALID_PARAMS, "Invalid params: give either 'segment' or 'all'");
     else if (guest_lookup(&request->state->guests, request->state->hypervisor, args->guest, &guest,
                           &error) == 0) {
         struct detach_request detach = {

@@ -3,8 +3,10 @@
 
 #include "hypervisor_sim.h"
 
+/* clang-format off */
 #define ROW(name, function, text, result)                                                          \
     { name, ACCESS_ADMIN, method_##function##_fields, method_##function, text, result }
+/* clang-format on */
 
 const struct method sim_methods[] = {
     ROW("sim.guest.start", sim_guest_start, "Starts a simulated guest, as xl create would.",
@@ -21,8 +23,7 @@ const struct method sim_methods[] = {
     ROW("sim.guest.write", sim_guest_write, "Writes memory as the guest would.", "{}"),
     ROW("sim.host.read", sim_host_read, "Reads pool memory as Dom0 does through UIO.", "{data}"),
     ROW("sim.host.write", sim_host_write, "Writes pool memory as Dom0 does through UIO.", "{}"),
-    ROW("sim.fail", sim_fail, "Makes the n-th call of an operation from now on fail.",
-        "{pending}"),
+    ROW("sim.fail", sim_fail, "Makes the n-th call of an operation from now on fail.", "{pending}"),
     ROW("sim.status", sim_status, "What the simulated hypervisor has mapped and permitted.",
         "{domains: [{domid, mapped_pages, permitted_pages, mappings: [{host_address, "
         "guest_address, size}], permissions: [{host_address, size}]}], faults_pending}"),

@@ -44,7 +44,7 @@ static int parse_errno(const json_t *value)
         return EIO;
     if (json_is_integer(value) && json_integer_value(value) >= 0 &&
         json_integer_value(value) <= ERRNO_MAX)
-        return (int) json_integer_value(value);
+        return (int)json_integer_value(value);
     for (int number = 1; json_is_string(value) && number < 256; number++) {
         const char *name = strerrorname_np(number);
 
@@ -70,30 +70,28 @@ void method_sim_fail(struct request *request, const void *decoded)
     } else {
         r = sim_fail(hypervisor, args->operation, args->after, number, kind);
         if (r == -EINVAL)
-            error_set(&error, MESSAGE_INVALID_PARAMS,
-                      "Invalid params: no operation is called '%s'", args->operation);
+            error_set(&error, MESSAGE_INVALID_PARAMS, "Invalid params: no operation is called '%s'",
+                      args->operation);
         else if (r < 0)
             error_set(&error, XENSHM_TOO_MANY, "too many faults are planned");
     }
-    request_finish(request,
-                   json_pack("{s:I}", "pending", (json_int_t) sim_faults_pending(hypervisor)),
-                   &error);
+    request_finish(
+        request, json_pack("{s:I}", "pending", (json_int_t)sim_faults_pending(hypervisor)), &error);
 }
 
 static void add_mapping(void *context, struct mfn_range frames, gfn_t first)
 {
-    json_array_append_new(context,
-                          json_pack("{s:o, s:o, s:I}", "host_address",
-                                    describe_address(mfn_address(frames.first)), "guest_address",
-                                    describe_address(gfn_address(first)), "size",
-                                    (json_int_t) pages_to_bytes(frames.count)));
+    json_array_append_new(context, json_pack("{s:o, s:o, s:I}", "host_address",
+                                             describe_address(mfn_address(frames.first)),
+                                             "guest_address", describe_address(gfn_address(first)),
+                                             "size", (json_int_t)pages_to_bytes(frames.count)));
 }
 
 static void add_permission(void *context, struct mfn_range frames, gfn_t first)
 {
     json_array_append_new(context, json_pack("{s:o, s:I}", "host_address",
                                              describe_address(mfn_address(frames.first)), "size",
-                                             (json_int_t) pages_to_bytes(frames.count)));
+                                             (json_int_t)pages_to_bytes(frames.count)));
 }
 
 static json_t *describe_domain(struct hypervisor *hypervisor, uint32_t domid)
@@ -102,9 +100,9 @@ static json_t *describe_domain(struct hypervisor *hypervisor, uint32_t domid)
 
     sim_each_mapping(hypervisor, domid, add_mapping, mappings);
     sim_each_permission(hypervisor, domid, add_permission, permissions);
-    return json_pack("{s:I, s:I, s:I, s:o, s:o}", "domid", (json_int_t) domid, "mapped_pages",
-                     (json_int_t) sim_mapped_pages(hypervisor, domid), "permitted_pages",
-                     (json_int_t) sim_permitted_pages(hypervisor, domid), "mappings", mappings,
+    return json_pack("{s:I, s:I, s:I, s:o, s:o}", "domid", (json_int_t)domid, "mapped_pages",
+                     (json_int_t)sim_mapped_pages(hypervisor, domid), "permitted_pages",
+                     (json_int_t)sim_permitted_pages(hypervisor, domid), "mappings", mappings,
                      "permissions", permissions);
 }
 
@@ -119,5 +117,5 @@ void method_sim_status(struct request *request, const void *args)
     for (size_t i = 0; i < count; i++)
         json_array_append_new(domains, describe_domain(hypervisor, list[i].domid));
     request_reply(request, json_pack("{s:o, s:I}", "domains", domains, "faults_pending",
-                                     (json_int_t) sim_faults_pending(hypervisor)));
+                                     (json_int_t)sim_faults_pending(hypervisor)));
 }

@@ -98,7 +98,7 @@ static int read_start(const struct start_args *args, struct sim_guest *guest, st
     guest->hide_config = json_is_false(args->config);
     if (args->domid > SIM_DOMID_MAX)
         return invalid(error, "'domid' is too large");
-    guest->domid = (uint32_t) args->domid;
+    guest->domid = (uint32_t)args->domid;
     if (args->uuid && uuid_parse(args->uuid, guest->uuid) < 0)
         return invalid(error, "'uuid' is not a UUID");
     return read_iomem(args->iomem, guest, error);
@@ -114,7 +114,7 @@ static json_t *describe(struct request *request, const char *name, uint32_t domi
     for (size_t i = 0; i < count; i++)
         if (domains[i].domid == domid)
             uuid_format(domains[i].uuid, uuid);
-    return json_pack("{s:s, s:I, s:s}", "name", name, "domid", (json_int_t) domid, "uuid", uuid);
+    return json_pack("{s:s, s:I, s:s}", "name", name, "domid", (json_int_t)domid, "uuid", uuid);
 }
 
 void method_sim_guest_start(struct request *request, const void *decoded)
@@ -142,7 +142,7 @@ static int parse_reason(const char *text, enum domain_shutdown *ret_reason)
 
     for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
         if (strcmp(reasons[i], text) == 0) {
-            *ret_reason = (enum domain_shutdown) i;
+            *ret_reason = (enum domain_shutdown)i;
             return 0;
         }
     return -EINVAL;

@@ -24,8 +24,7 @@ struct memory_args {
 #define NAME PARAMS_FIELD(PARAMS_STRING, struct memory_args, name, true, "the guest's name")
 #define POOL                                                                                       \
     PARAMS_FIELD(PARAMS_STRING, struct memory_args, pool, false, "the pool; default: by address")
-#define ADDRESS                                                                                    \
-    PARAMS_FIELD(PARAMS_ADDRESS, struct memory_args, address, true, "of the first byte")
+#define ADDRESS PARAMS_FIELD(PARAMS_ADDRESS, struct memory_args, address, true, "of the first byte")
 #define LENGTH PARAMS_FIELD(PARAMS_SIZE, struct memory_args, length, true, "at most 65536")
 #define DATA PARAMS_FIELD(PARAMS_STRING, struct memory_args, data, true, "hexadecimal")
 
@@ -53,7 +52,7 @@ static volatile uint8_t *host_byte(const struct view *view, uint64_t address)
 
         if (mfn_range_contains(pool->frames, page) &&
             (!view->pool || strcmp(view->pool, pool->name) == 0))
-            return (uint8_t *) sim_pool_address(view->hypervisor, i) +
+            return (uint8_t *)sim_pool_address(view->hypervisor, i) +
                    (address - mfn_address(pool->frames.first));
     }
     return NULL;
@@ -77,8 +76,8 @@ static int check_view(const struct view *view, uint64_t address, uint64_t length
                       struct error *error)
 {
     if (length > LENGTH_MAX || length > UINT64_MAX - address)
-        return error_set(error, MESSAGE_INVALID_PARAMS,
-                         "Invalid params: at most %d bytes at once", LENGTH_MAX);
+        return error_set(error, MESSAGE_INVALID_PARAMS, "Invalid params: at most %d bytes at once",
+                         LENGTH_MAX);
     for (uint64_t i = 0; i < length; i = ((address + i) | PAGE_MASK) + 1 - address)
         if (!view_byte(view, address + i))
             return error_set(error, XENSHM_NOT_ATTACHED, "nothing is mapped at 0x%" PRIx64,
@@ -125,13 +124,12 @@ static uint8_t parse_byte(const char *text)
 {
     char pair[3] = { text[0], text[1], '\0' };
 
-    return (uint8_t) strtoul(pair, NULL, 16);
+    return (uint8_t)strtoul(pair, NULL, 16);
 }
 
 static int check_data(const char *data, struct error *error)
 {
-    if (data[0] && strlen(data) % 2 == 0 &&
-        strspn(data, "0123456789abcdefABCDEF") == strlen(data))
+    if (data[0] && strlen(data) % 2 == 0 && strspn(data, "0123456789abcdefABCDEF") == strlen(data))
         return 0;
     return error_set(error, MESSAGE_INVALID_PARAMS,
                      "Invalid params: 'data' must be bytes as hexadecimal digits");

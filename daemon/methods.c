@@ -2,8 +2,10 @@
 /* The table: name, right, parameters, handler, and what rpc.discover says. No row, no call. */
 #include "methods.h"
 
+/* clang-format off */
 #define ROW(name, level, function, text, result)                                                   \
     { name, level, method_##function##_fields, method_##function, text, result }
+/* clang-format on */
 
 const struct method methods[] = {
     ROW("rpc.discover", ACCESS_READ, rpc_discover, "Describes every method.", "OpenRPC document"),

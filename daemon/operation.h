@@ -47,8 +47,8 @@ struct operation {
     char segment[PARAMS_NAME_MAX + 1]; /* the segment that it touches; "": none (yet) */
     bool all_segments;                 /* touches every segment of the guest */
     bool running;
-    uint64_t wake_at;   /* milliseconds, state_now(); 0: not asleep */
-    uint64_t last_turn; /* when it had its last slice */
+    uint64_t wake_at;       /* milliseconds, state_now(); 0: not asleep */
+    uint64_t last_turn;     /* when it had its last slice */
     operation_done_fn done; /* may be NULL */
     void *done_context;
     json_t *result;

@@ -45,7 +45,7 @@ struct attach {
 
 static struct attach *attach_of(struct operation *operation)
 {
-    return (struct attach *) operation;
+    return (struct attach *)operation;
 }
 
 static void attach_free(struct operation *operation)
@@ -80,8 +80,7 @@ static int no_memory(struct attach *attach)
 static struct guest *check_guest(struct attach *attach)
 {
     struct error *error = &attach->operation.error;
-    struct guest *guest =
-        guest_find(&attach->operation.state->guests, &attach->operation.identity);
+    struct guest *guest = guest_find(&attach->operation.state->guests, &attach->operation.identity);
 
     if (!guest || !guest->alive)
         error_set(error, XENSHM_GUEST_DYING, "the guest with domid %u is gone",
@@ -268,17 +267,15 @@ static int map_failed(struct attach *attach, int r)
                          "guest '%s' has memory between 0x%" PRIx64 " and 0x%" PRIx64,
                          attachment->guest_name, gfn_address(attachment->first),
                          gfn_address(gfn(gfn_range_end(attachment_frames(attachment)))) - 1);
-    if (guests_refresh(&state->guests, state->hypervisor) == 0 &&
-        !attachment->guest->alive)
-        return error_set(&attach->operation.error, XENSHM_GUEST_DYING,
-                         "guest '%s' died meanwhile", attachment->guest_name);
+    if (guests_refresh(&state->guests, state->hypervisor) == 0 && !attachment->guest->alive)
+        return error_set(&attach->operation.error, XENSHM_GUEST_DYING, "guest '%s' died meanwhile",
+                         attachment->guest_name);
     return hypervisor_failed(attach, "mapping the pages", r);
 }
 
 static int permit(struct attach *attach)
 {
-    int r = hypervisor_permit(attach->operation.state->hypervisor,
-                              attach->operation.identity.domid,
+    int r = hypervisor_permit(attach->operation.state->hypervisor, attach->operation.identity.domid,
                               segment_frames(attach->attachment->segment));
 
     if (r < 0)
@@ -361,8 +358,7 @@ static enum operation_turn roll_back(struct attach *attach)
 /* `looked`: the guests are as of this turn. */
 static void begin_roll_back(struct attach *attach, bool looked)
 {
-    teardown_start(&attach->teardown, attach->operation.state, attach->attachment,
-                   attach->reached);
+    teardown_start(&attach->teardown, attach->operation.state, attach->attachment, attach->reached);
     attach->teardown.looked = looked;
     attach->teardown.announce = attach->phase >= PUBLISH;
     attach->attachment->state = ATTACHMENT_DETACHING;
@@ -378,8 +374,8 @@ static int check_again(struct attach *attach)
     if (r < 0)
         return hypervisor_failed(attach, "listing the domains", r);
     if (!attach->attachment->guest->alive)
-        return error_set(&attach->operation.error, XENSHM_GUEST_DYING,
-                         "guest '%s' died meanwhile", attach->attachment->guest_name);
+        return error_set(&attach->operation.error, XENSHM_GUEST_DYING, "guest '%s' died meanwhile",
+                         attach->attachment->guest_name);
     return 0;
 }
 

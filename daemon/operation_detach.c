@@ -26,7 +26,7 @@ struct detach {
 
 static struct detach *detach_of(struct operation *operation)
 {
-    return (struct detach *) operation;
+    return (struct detach *)operation;
 }
 
 static void detach_free(struct operation *operation)

@@ -36,7 +36,7 @@ static struct attachment *find(struct operation *operation)
 
 static enum operation_turn reclaim_step(struct operation *operation)
 {
-    struct reclaim *reclaim = (struct reclaim *) operation;
+    struct reclaim *reclaim = (struct reclaim *)operation;
     struct attachment *attachment;
     int r;
 

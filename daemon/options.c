@@ -66,9 +66,9 @@ static int apply(const char *program, const char *option, const char *value,
 static const char *option_value(int argc, char **argv, int *index, char name[static 32])
 {
     const char *argument = argv[*index], *equals = strchr(argument, '=');
-    size_t length = equals ? (size_t) (equals - argument) : strlen(argument);
+    size_t length = equals ? (size_t)(equals - argument) : strlen(argument);
 
-    snprintf(name, 32, "%.*s", (int) length, argument);
+    snprintf(name, 32, "%.*s", (int)length, argument);
     if (equals)
         return equals + 1;
     return *index + 1 < argc ? argv[++*index] : NULL;

@@ -198,13 +198,12 @@ static bool has_extended_regions(const char *version)
 {
     unsigned major = 0, minor = 0;
 
-    return sscanf(version, "%u.%u", &major, &minor) != 2 || major < 4 ||
-           (major == 4 && minor < 21);
+    return sscanf(version, "%u.%u", &major, &minor) != 2 || major < 4 || (major == 4 && minor < 21);
 }
 
-int placement_address(struct state *state, const struct guest *guest,
-                      const struct segment *segment, const struct params_address *address,
-                      struct placement *ret_placement, struct error *error)
+int placement_address(struct state *state, const struct guest *guest, const struct segment *segment,
+                      const struct params_address *address, struct placement *ret_placement,
+                      struct error *error)
 {
     _cleanup_(cleanup_free) struct gfn_range *taken = NULL;
     struct gfn_range frames = { .count = segment_frames(segment).count };

@@ -9,7 +9,7 @@
 #include "state.h"
 
 struct placement_request {
-    const char *name; /* "": <guest>-<n> */
+    const char *name;        /* "": <guest>-<n> */
     struct state_pool *pool; /* NULL: the first, by host address, in which it fits */
     uint64_t pages;
     uint32_t uid;
@@ -30,6 +30,6 @@ struct placement {
  * default, which is the pool's place plus the segment's offset in the pool.
  * Returns 0, or a refusal: ADDRESS_IS_RAM, ADDRESS_RESERVED, ADDRESS_IN_USE.
  */
-int placement_address(struct state *state, const struct guest *guest,
-                      const struct segment *segment, const struct params_address *address,
-                      struct placement *ret_placement, struct error *error);
+int placement_address(struct state *state, const struct guest *guest, const struct segment *segment,
+                      const struct params_address *address, struct placement *ret_placement,
+                      struct error *error);

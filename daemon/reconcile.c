@@ -15,7 +15,8 @@ static bool clashes(struct attachment *attachment)
     struct attachment *before = TAILQ_PREV(attachment, attachment_list, guest_link);
     struct attachment *behind = TAILQ_NEXT(attachment, guest_link);
 
-    return (before && gfn_range_overlaps(attachment_frames(before), attachment_frames(attachment))) ||
+    return (before &&
+            gfn_range_overlaps(attachment_frames(before), attachment_frames(attachment))) ||
            (behind && gfn_range_overlaps(attachment_frames(behind), attachment_frames(attachment)));
 }
 

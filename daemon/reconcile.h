@@ -15,5 +15,6 @@
  */
 int reconcile_load(struct state *state);
 
-/* One comparison; what it finds to do runs as operations. Failures are logged, and met next time. */
+/* One comparison; what it finds to do runs as operations. Failures are logged, and met next time.
+ */
 void reconcile(struct state *state);

@@ -17,8 +17,8 @@ static int compare_names(struct segment *a, struct segment *b)
 TREE_GENERATE(segment_tree, segment, link, compare_names)
 
 static const char *const state_names[] = {
-    [ATTACHMENT_ATTACHING] = "attaching", [ATTACHMENT_ATTACHED] = "attached",
-    [ATTACHMENT_WAITING] = "waiting",     [ATTACHMENT_DETACHING] = "detaching",
+    [ATTACHMENT_ATTACHING] = "attaching",     [ATTACHMENT_ATTACHED] = "attached",
+    [ATTACHMENT_WAITING] = "waiting",         [ATTACHMENT_DETACHING] = "detaching",
     [ATTACHMENT_QUARANTINED] = "quarantined",
 };
 
@@ -77,7 +77,7 @@ static uint64_t next_epoch(struct segments *segments)
     uint64_t epoch;
 
     clock_gettime(CLOCK_BOOTTIME, &now);
-    epoch = (uint64_t) now.tv_sec * 1000000 + (uint64_t) now.tv_nsec / 1000;
+    epoch = (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
     if (epoch <= segments->last_epoch)
         epoch = segments->last_epoch + 1;
     segments->last_epoch = epoch;
@@ -112,7 +112,7 @@ void segment_default_name(struct segments *segments, const char *guest,
                           char ret_name[static PARAMS_NAME_MAX + 1])
 {
     /* Room for "-" and ten digits after what is kept of the guest's name. */
-    int stem = (int) strnlen(guest, PARAMS_NAME_MAX - 11);
+    int stem = (int)strnlen(guest, PARAMS_NAME_MAX - 11);
     unsigned n = 0;
 
     do {
@@ -185,8 +185,8 @@ void attachment_set_guest(struct attachment *attachment, struct guest *guest)
     if (!guest)
         return;
     TAILQ_FOREACH_REVERSE(before, &guest->attachments, attachment_list, guest_link)
-        if (before->first.v <= attachment->first.v)
-            break;
+    if (before->first.v <= attachment->first.v)
+        break;
     if (before)
         TAILQ_INSERT_AFTER(&guest->attachments, before, attachment, guest_link);
     else
@@ -217,7 +217,7 @@ int attachment_state_parse(const char *name, enum attachment_state *ret_state)
 {
     for (size_t i = 0; i < sizeof(state_names) / sizeof(state_names[0]); i++)
         if (strcmp(state_names[i], name) == 0) {
-            *ret_state = (enum attachment_state) i;
+            *ret_state = (enum attachment_state)i;
             return 0;
         }
     return -EINVAL;

@@ -40,9 +40,9 @@ struct domain_identity {
 bool domain_identity_equal(const struct domain_identity *a, const struct domain_identity *b);
 
 enum attachment_state {
-    ATTACHMENT_ATTACHING,   /* in the store, not confirmed in the guest */
+    ATTACHMENT_ATTACHING, /* in the store, not confirmed in the guest */
     ATTACHMENT_ATTACHED,
-    ATTACHMENT_WAITING,     /* its guest is rebooting */
+    ATTACHMENT_WAITING, /* its guest is rebooting */
     ATTACHMENT_DETACHING,
     ATTACHMENT_QUARANTINED, /* taking it away failed: the guest may still have the pages */
 };

@@ -12,12 +12,12 @@ static void make_uuid(const char *name, uint8_t uuid[static DOMAIN_UUID_SIZE])
         uint64_t hash = UINT64_C(0xcbf29ce484222325) + half;
 
         for (const char *c = name; *c; c++)
-            hash = (hash ^ (uint8_t) *c) * UINT64_C(0x100000001b3);
+            hash = (hash ^ (uint8_t)*c) * UINT64_C(0x100000001b3);
         for (unsigned i = 0; i < 8; i++)
-            uuid[half * 8 + i] = (uint8_t) (hash >> (8 * i));
+            uuid[half * 8 + i] = (uint8_t)(hash >> (8 * i));
     }
-    uuid[6] = (uint8_t) (0x80 | (uuid[6] & 0x0f));
-    uuid[8] = (uint8_t) (0x80 | (uuid[8] & 0x3f));
+    uuid[6] = (uint8_t)(0x80 | (uuid[6] & 0x0f));
+    uuid[8] = (uint8_t)(0x80 | (uuid[8] & 0x3f));
 }
 
 int sim_guest_start(struct hypervisor *hypervisor, const struct sim_guest *guest,

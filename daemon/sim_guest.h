@@ -8,11 +8,11 @@
 
 struct sim_guest {
     char name[DOMAIN_NAME_MAX];
-    uint32_t domid;                   /* 0: the next */
-    uint64_t memory;                  /* bytes */
-    uint64_t maxmem;                  /* bytes; 0: as memory */
-    uint8_t uuid[DOMAIN_UUID_SIZE];   /* all zero: made from the name, always the same */
-    bool hide_config;                 /* as while a domain is being built */
+    uint32_t domid;                 /* 0: the next */
+    uint64_t memory;                /* bytes */
+    uint64_t maxmem;                /* bytes; 0: as memory */
+    uint8_t uuid[DOMAIN_UUID_SIZE]; /* all zero: made from the name, always the same */
+    bool hide_config;               /* as while a domain is being built */
     bool has_vpci;
     struct hypervisor_iomem iomem[SIM_IOMEM_MAX];
     size_t iomem_count;

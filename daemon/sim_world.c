@@ -112,8 +112,8 @@ static int map_file(int fd, uint64_t size, struct sim_world **ret_world)
     return 0;
 }
 
-static int check_world(struct sim_world *world, uint64_t size,
-                       const struct sim_pool_request *pools, size_t count)
+static int check_world(struct sim_world *world, uint64_t size, const struct sim_pool_request *pools,
+                       size_t count)
 {
     if (size < sizeof(*world) || world->magic != SIM_WORLD_MAGIC || world->size != size)
         return -EILSEQ;
@@ -137,10 +137,10 @@ int sim_world_open(const char *path, const struct sim_pool_request *pools, size_
         return fd;
     if (fstat(fd, &st) < 0)
         return -errno;
-    size = st.st_size > 0 ? (uint64_t) st.st_size : world_size(pools, pool_count);
+    size = st.st_size > 0 ? (uint64_t)st.st_size : world_size(pools, pool_count);
     if (st.st_size > 0 && size < sizeof(*world))
         return -EILSEQ;
-    if (st.st_size == 0 && ftruncate(fd, (off_t) size) < 0)
+    if (st.st_size == 0 && ftruncate(fd, (off_t)size) < 0)
         return -errno;
     r = map_file(fd, size, &world);
     if (r < 0)
@@ -164,7 +164,7 @@ void sim_world_close(struct sim_world *world)
 
 void *sim_world_pool(struct sim_world *world, size_t index)
 {
-    return (char *) world + world->pools[index].offset;
+    return (char *)world + world->pools[index].offset;
 }
 
 int sim_ranges_add(struct sim_ranges *ranges, struct sim_range range)

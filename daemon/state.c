@@ -14,7 +14,7 @@ struct state_pool *state_find_pool(struct state *state, const char *name)
 
 volatile void *state_pool_address(const struct state_pool *pool, mfn_t first)
 {
-    return (volatile char *) pool->address + pages_to_bytes(first.v - pool->frames.first.v);
+    return (volatile char *)pool->address + pages_to_bytes(first.v - pool->frames.first.v);
 }
 
 void state_request_reconcile(struct state *state)
@@ -28,5 +28,5 @@ uint64_t state_now(void)
     struct timespec now;
 
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t) now.tv_sec * 1000 + (uint64_t) now.tv_nsec / 1000000;
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }

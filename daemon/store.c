@@ -103,7 +103,7 @@ static int write_all(int fd, const char *text, size_t length)
         if (n < 0)
             return -errno;
         text += n;
-        length -= (size_t) n;
+        length -= (size_t)n;
     }
     return 0;
 }
@@ -167,13 +167,13 @@ static int read_file(int dir, const char *name, char **ret_text, size_t *ret_len
         return -errno;
     if (!S_ISREG(st.st_mode) || st.st_size > STORE_FILE_MAX)
         return -EINVAL;
-    text = malloc((size_t) st.st_size + 1);
+    text = malloc((size_t)st.st_size + 1);
     if (!text)
         return -ENOMEM;
-    n = read(fd, text, (size_t) st.st_size);
+    n = read(fd, text, (size_t)st.st_size);
     if (n < 0)
         return -errno;
-    *ret_length = (size_t) n;
+    *ret_length = (size_t)n;
     *ret_text = steal_pointer(&text);
     return 0;
 }
@@ -208,8 +208,7 @@ static bool is_temporary(const char *file)
 
 /* Returns 0, whatever the file is like, or -ENOMEM. */
 static int load_file(struct store *store, const char *file,
-                     int (*each)(void *, const struct store_segment *, const char *),
-                     void *context)
+                     int (*each)(void *, const struct store_segment *, const char *), void *context)
 {
     _cleanup_(cleanup_free) char *text = NULL;
     struct store_segment segment = { 0 };

@@ -42,9 +42,9 @@ static int read_number(json_t *object, const char *key, uint64_t max, uint64_t *
     json_t *value = json_object_get(object, key);
 
     if (!json_is_integer(value) || json_integer_value(value) < 0 ||
-        (uint64_t) json_integer_value(value) > max)
+        (uint64_t)json_integer_value(value) > max)
         return -EINVAL;
-    *ret_number = (uint64_t) json_integer_value(value);
+    *ret_number = (uint64_t)json_integer_value(value);
     return 0;
 }
 
@@ -74,7 +74,7 @@ static int read_attachment(json_t *object, uint64_t pages, struct store_attachme
         read_text(object, "state", state, sizeof(state)) < 0 ||
         attachment_state_parse(state, &ret_attachment->state) < 0)
         return -EINVAL;
-    ret_attachment->identity.domid = (uint32_t) domid;
+    ret_attachment->identity.domid = (uint32_t)domid;
     return 0;
 }
 
@@ -111,7 +111,7 @@ static int read_segment(json_t *object, struct store_segment *segment)
         return -EINVAL;
     segment->frames.count = size >> PAGE_SHIFT;
     segment->kept = json_is_true(kept);
-    segment->owner_uid = (uint32_t) owner_uid;
+    segment->owner_uid = (uint32_t)owner_uid;
     if (!mfn_range_valid(segment->frames))
         return -EINVAL;
     return read_attachments(json_object_get(object, "attachments"), segment);

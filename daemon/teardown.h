@@ -25,7 +25,7 @@ struct teardown {
     enum teardown_from from;
     bool looked;   /* the caller has refreshed the guests in this turn: spares the first look */
     bool announce; /* the guest may have been told that it is attached */
-    bool gone; /* the guest is confirmed dead: the hypervisor has nothing left to take back */
+    bool gone;     /* the guest is confirmed dead: the hypervisor has nothing left to take back */
     bool store_failed; /* what failed is the store, not the hypervisor */
     int phase;
     struct mapping mapping;

@@ -37,8 +37,9 @@ extern "C" {
     X(ADDRESS_IS_RAM, 12, "choose an address outside the guest's RAM, or none for the default")    \
     X(ADDRESS_RESERVED, 13, "choose another guest address, or none for the default")               \
     X(PAGES_HELD, 14, "remove the holder that the message names")                                  \
-    X(HOLDER_UNKNOWN, 15, "try again when that domain is built; see `unknown-holders` in "         \
-                          "xenshmd.conf")                                                          \
+    X(HOLDER_UNKNOWN, 15,                                                                          \
+      "try again when that domain is built; see `unknown-holders` in "                             \
+      "xenshmd.conf")                                                                              \
     X(QUOTA_EXCEEDED, 16, "give something back first, or have the quota raised")                   \
     X(TOO_MANY, 17, "wait for earlier requests, or give something back first")                     \
     X(BUSY, 18, "try again")                                                                       \

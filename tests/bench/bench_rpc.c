@@ -46,7 +46,7 @@ static double now_us(void)
     struct timespec t;
 
     clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double) t.tv_sec * 1e6 + (double) t.tv_nsec / 1e3;
+    return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
 }
 
 static void send_all(int fd, const char *text, size_t length)
@@ -57,7 +57,7 @@ static void send_all(int fd, const char *text, size_t length)
         if (n < 0)
             die("write");
         text += n;
-        length -= (size_t) n;
+        length -= (size_t)n;
     }
 }
 
@@ -71,7 +71,7 @@ static size_t read_line(int fd)
 
         if (n <= 0)
             die("read");
-        length += (size_t) n;
+        length += (size_t)n;
     } while (line[length - 1] != '\n');
     return length;
 }
@@ -98,7 +98,7 @@ static int connect_to(const char *path)
     if (fd < 0 || strlen(path) >= sizeof(address.sun_path))
         die("socket");
     strcpy(address.sun_path, path);
-    if (connect(fd, (const struct sockaddr *) &address, sizeof(address)) < 0)
+    if (connect(fd, (const struct sockaddr *)&address, sizeof(address)) < 0)
         die(path);
     return fd;
 }
@@ -118,7 +118,7 @@ static void echo(int fd, size_t length)
 
             if (n <= 0)
                 _exit(0);
-            got += (size_t) n;
+            got += (size_t)n;
         }
         send_all(fd, reply, length);
     }
@@ -144,7 +144,7 @@ static int start_echo(size_t length)
 
 static int compare_double(const void *a, const void *b)
 {
-    double x = *(const double *) a, y = *(const double *) b;
+    double x = *(const double *)a, y = *(const double *)b;
 
     return (x > y) - (x < y);
 }
@@ -153,7 +153,7 @@ static void print_round(const char *name, double *times, size_t count, double to
 {
     qsort(times, count, sizeof(times[0]), compare_double);
     printf("%s %.3f %.3f %.1f\n", name, times[count / 2], times[count * 99 / 100],
-           (double) count / total * 1e6);
+           (double)count / total * 1e6);
     fflush(stdout);
 }
 

@@ -44,8 +44,8 @@ static int revoke(struct contract *c)
 static int probe(struct contract *c, gfn_t first, uint64_t count)
 {
     bool ram = false;
-    int r = hypervisor_probe_ram(c->hypervisor, c->place->domid,
-                                 (struct gfn_range){ first, count }, &ram);
+    int r = hypervisor_probe_ram(c->hypervisor, c->place->domid, (struct gfn_range){ first, count },
+                                 &ram);
 
     return r < 0 ? r : ram;
 }
@@ -125,8 +125,8 @@ static void refusals(struct contract *c)
     struct mfn_range alien = { c->place->alien, 1 };
     struct mfn_range many = { frames.first, HYPERVISOR_RUN_MAX + 1 };
 
-    check(c, "no permission without a domain",
-          hypervisor_permit(c->hypervisor, no_domid, frames), -ESRCH);
+    check(c, "no permission without a domain", hypervisor_permit(c->hypervisor, no_domid, frames),
+          -ESRCH);
     check(c, "no mapping without a domain",
           hypervisor_map(c->hypervisor, no_domid, c->place->free_gfn, frames), -ESRCH);
     check(c, "pages that are not ours to give",

@@ -37,11 +37,9 @@ static int teardown(void **state)
 
 static uint32_t start(struct fixture *fixture, const char *name, uint8_t uuid)
 {
-    struct sim_domain domain = { .name = name,
-                                 .uuid = { uuid },
-                                 .memory_kib = 1024,
-                                 .maxmem_kib = 2048,
-                                 .config_known = true };
+    struct sim_domain domain = {
+        .name = name, .uuid = { uuid }, .memory_kib = 1024, .maxmem_kib = 2048, .config_known = true
+    };
     uint32_t domid;
 
     assert_int_equal(sim_start(fixture->hypervisor, &domain, &domid), 0);
@@ -274,14 +272,10 @@ static void test_out_of_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_life),
-        TEST(test_no_list),
-        TEST(test_expected),
-        TEST(test_domid_used_again),
-        TEST(test_config_appears),
-        TEST(test_resolve),
-        TEST(test_window),
-        TEST(test_out_of_memory),
+        TEST(test_life),           TEST(test_no_list),
+        TEST(test_expected),       TEST(test_domid_used_again),
+        TEST(test_config_appears), TEST(test_resolve),
+        TEST(test_window),         TEST(test_out_of_memory),
     };
 
     return RUN_TESTS("guest", tests);

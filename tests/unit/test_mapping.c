@@ -21,11 +21,9 @@ static int setup(void **state)
 {
     static struct fixture fixture;
     struct sim_pool_request pool = { "pool", POOL_PAGES * PAGE_SIZE };
-    struct sim_domain domain = { .name = "guest",
-                                 .uuid = { 1 },
-                                 .memory_kib = 1024,
-                                 .maxmem_kib = 1024,
-                                 .config_known = true };
+    struct sim_domain domain = {
+        .name = "guest", .uuid = { 1 }, .memory_kib = 1024, .maxmem_kib = 1024, .config_known = true
+    };
 
     assert_int_equal(sim_open(NULL, &pool, 1, &fixture.hypervisor), 0);
     assert_int_equal(sim_start(fixture.hypervisor, &domain, &fixture.domid), 0);
@@ -64,9 +62,9 @@ static void check_pages(struct fixture *fixture, uint64_t pages)
 
     assert_int_equal(mapped(fixture), pages);
     for (uint64_t i = 0; i < pages; i++)
-        assert_ptr_equal(sim_guest_byte(fixture->hypervisor, fixture->domid,
-                                        (FIRST_GFN + i) << PAGE_SHIFT),
-                         pool + i * PAGE_SIZE);
+        assert_ptr_equal(
+            sim_guest_byte(fixture->hypervisor, fixture->domid, (FIRST_GFN + i) << PAGE_SHIFT),
+            pool + i * PAGE_SIZE);
 }
 
 static void test_there_and_back(void **state)
@@ -177,8 +175,8 @@ static void test_no_domain(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_there_and_back), TEST(test_slices),     TEST(test_errors),
-        TEST(test_ram),            TEST(test_permission), TEST(test_no_domain),
+        TEST(test_there_and_back), TEST(test_slices),    TEST(test_errors), TEST(test_ram),
+        TEST(test_permission),     TEST(test_no_domain),
     };
 
     return RUN_TESTS("mapping", tests);

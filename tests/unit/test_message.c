@@ -121,7 +121,7 @@ static void test_requests(void **state)
         assert_int_equal(r, rows[i].method ? 0 : MESSAGE_INVALID_REQUEST);
         if (rows[i].method)
             assert_string_equal(request.method, rows[i].method);
-        assert_int_equal(request.id ? (int) json_typeof(request.id) : -1, rows[i].id);
+        assert_int_equal(request.id ? (int)json_typeof(request.id) : -1, rows[i].id);
         json_decref(value);
     }
 }
@@ -160,8 +160,11 @@ static void test_every_error(void **state)
 #define CODE(name, code, hint) code,
         XENSHM_ERRORS(CODE)
 #undef CODE
-        MESSAGE_PARSE_ERROR,      MESSAGE_INVALID_REQUEST, MESSAGE_METHOD_NOT_FOUND,
-        MESSAGE_INVALID_PARAMS,   MESSAGE_INTERNAL_ERROR,
+            MESSAGE_PARSE_ERROR,
+        MESSAGE_INVALID_REQUEST,
+        MESSAGE_METHOD_NOT_FOUND,
+        MESSAGE_INVALID_PARAMS,
+        MESSAGE_INTERNAL_ERROR,
     };
 
     for (size_t i = 0; i < ELEMENTS(codes); i++) {
@@ -171,8 +174,7 @@ static void test_every_error(void **state)
         error_set(&error, codes[i], "why");
         reply = message_error(NULL, &error);
         data = json_object_get(json_object_get(reply, "error"), "data");
-        assert_string_equal(json_string_value(json_object_get(data, "name")),
-                            error_name(codes[i]));
+        assert_string_equal(json_string_value(json_object_get(data, "name")), error_name(codes[i]));
         assert_true(json_string_length(json_object_get(data, "hint")) > 0);
         json_decref(reply);
     }
@@ -181,9 +183,12 @@ static void test_every_error(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_parse_errors),  cmocka_unit_test(test_depth),
-        cmocka_unit_test(test_any_value_is_parsed), cmocka_unit_test(test_requests),
-        cmocka_unit_test(test_replies),       cmocka_unit_test(test_every_error),
+        cmocka_unit_test(test_parse_errors),
+        cmocka_unit_test(test_depth),
+        cmocka_unit_test(test_any_value_is_parsed),
+        cmocka_unit_test(test_requests),
+        cmocka_unit_test(test_replies),
+        cmocka_unit_test(test_every_error),
     };
 
     return RUN_TESTS("message", tests);

@@ -232,9 +232,12 @@ static void test_schemas(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_strings),   cmocka_unit_test(test_name_length),
-        cmocka_unit_test(test_guests),    cmocka_unit_test(test_numbers),
-        cmocka_unit_test(test_addresses), cmocka_unit_test(test_any),
+        cmocka_unit_test(test_strings),
+        cmocka_unit_test(test_name_length),
+        cmocka_unit_test(test_guests),
+        cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_addresses),
+        cmocka_unit_test(test_any),
         cmocka_unit_test(test_refusals_name_the_field),
         cmocka_unit_test(test_schemas),
     };

@@ -87,7 +87,7 @@ static void test_order(void **state)
 /* A slice of 2 ms of something that takes longer ends in good time. */
 static void test_time(void **state)
 {
-    size_t bytes = (size_t) 64 << 20;
+    size_t bytes = (size_t)64 << 20;
     unsigned char *memory = make_memory(bytes);
     struct scrub scrub;
     struct timespec start, end;

@@ -51,7 +51,7 @@ static struct segment *make_segment(struct fixture *fixture, const char *name, u
 static struct attachment *make_attachment(struct fixture *fixture, struct segment *segment,
                                           uint32_t domid, uint64_t first)
 {
-    struct domain_identity identity = { .domid = domid, .uuid = { (uint8_t) domid } };
+    struct domain_identity identity = { .domid = domid, .uuid = { (uint8_t)domid } };
     struct attachment *attachment;
     struct guest *guest;
 
@@ -204,9 +204,9 @@ static void test_guest_order(void **state)
     char name[16];
 
     for (uint64_t i = 0; i < 50; i++) {
-        snprintf(name, sizeof(name), "s%d", (int) i);
-        attachment = make_attachment(fixture, make_segment(fixture, name, 1), 1,
-                                     0x3a000 + i * 31 % 50);
+        snprintf(name, sizeof(name), "s%d", (int)i);
+        attachment =
+            make_attachment(fixture, make_segment(fixture, name, 1), 1, 0x3a000 + i * 31 % 50);
         guest = attachment->guest;
     }
     TAILQ_FOREACH(attachment, &guest->attachments, guest_link) {
@@ -290,17 +290,10 @@ static void test_out_of_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_find),
-        TEST(test_order),
-        TEST(test_removal_frees_the_pages),
-        TEST(test_epochs),
-        TEST(test_default_names),
-        TEST(test_default_names_differ),
-        TEST(test_attachments),
-        TEST(test_guest_order),
-        TEST(test_quarantine),
-        TEST(test_states),
-        TEST(test_out_of_memory),
+        TEST(test_find),        TEST(test_order),         TEST(test_removal_frees_the_pages),
+        TEST(test_epochs),      TEST(test_default_names), TEST(test_default_names_differ),
+        TEST(test_attachments), TEST(test_guest_order),   TEST(test_quarantine),
+        TEST(test_states),      TEST(test_out_of_memory),
     };
 
     return RUN_TESTS("segment", tests);

@@ -65,7 +65,7 @@ static int teardown(void **state)
 
 static struct attachment *attach(struct fixture *fixture, uint32_t domid, const char *name)
 {
-    struct domain_identity identity = { .domid = domid, .uuid = { 0xab, (uint8_t) domid } };
+    struct domain_identity identity = { .domid = domid, .uuid = { 0xab, (uint8_t)domid } };
     struct attachment *attachment;
 
     assert_int_equal(attachment_new(&fixture->segments, fixture->segment, &identity, &attachment),
