@@ -22,6 +22,8 @@ class Worker:
         self.guest = guest
         self.client = None
         self.pending = None  # (method, params) under way
+        self.writes = None  # the segment that it writes to
+        self.alone = True  # nobody else has written to it meanwhile
 
 
 class Load:
@@ -67,10 +69,18 @@ class Load:
 
     def send(self, worker):
         worker.pending = method, params = self.choose(worker)
+        worker.writes = None
         if method == "sim.guest.write":
-            # Until it is confirmed, or refused, nobody knows what is in it.
-            self.patterns.pop(self.segment_at(worker.guest, params["address"]), None)
+            self.begin_write(worker, self.segment_at(worker.guest, params["address"]))
         worker.client.send(worker.client.request(method, params))
+
+    def begin_write(self, worker, segment):
+        """Until it is confirmed nobody knows what is in the segment, and of two at a time never."""
+        others = [other for other in self.workers if other.pending and other.writes == segment]
+        for other in others:
+            other.alone = False
+        worker.writes, worker.alone = segment, not others
+        self.patterns.pop(segment, None)
 
     def segment_at(self, guest, address):
         for (owner, segment), attachment in self.confirmed.items():
@@ -86,7 +96,7 @@ class Load:
             self.refused(worker.guest, method, params, Refused(reply["error"]))
             return
         self.confirmed_total += 1
-        self.confirm(worker.guest, method, params, reply["result"])
+        self.confirm(worker, method, params, reply["result"])
 
     def refused(self, guest, method, params, refusal):
         # It has not begun.
@@ -103,7 +113,8 @@ class Load:
             self.doubtful.add((guest, name))
             self.confirmed.pop((guest, name), None)
 
-    def confirm(self, guest, method, params, result):
+    def confirm(self, worker, method, params, result):
+        guest = worker.guest
         if method == "guest.attach":
             assert result["state"] == "attached", result
             segment = result["segment"]
@@ -113,12 +124,8 @@ class Load:
         elif method == "guest.detach":
             for attachment in result["detached"]:
                 self.confirmed.pop((guest, attachment["segment"]), None)
-        else:
-            segment = self.segment_at(guest, params["address"])
-            writers = [w for w in self.workers if w.pending and w.pending[0] == method and
-                       self.segment_at(w.guest, w.pending[1]["address"]) == segment]
-            if not writers:
-                self.patterns[segment] = bytes.fromhex(params["data"])
+        elif worker.alone:
+            self.patterns[worker.writes] = bytes.fromhex(params["data"])
 
     def run(self):
         """Until the daemon is gone."""

@@ -182,7 +182,7 @@ class KilledUnderLoad(unittest.TestCase):
 
     def one_round(self, send, ended, faults):
         for _ in range(faults):
-            self.world.fail("any", self.random.randrange(1, 150),
+            self.world.fail("any", self.random.randrange(1, 150), late=self.random.random() < 0.3,
                             errno=self.random.choice(("EIO", "ENOMEM", "EINVAL", "EBUSY")))
         thread = self.signal_soon(send)
         self.load.run()
