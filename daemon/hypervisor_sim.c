@@ -308,14 +308,11 @@ static void remove_nodes(struct sim_world *world, uint32_t domid, const char *pr
 {
     size_t length = strlen(prefix);
 
-    for (uint64_t i = world->node_count; i-- > 0;) {
-        struct sim_node *node = &world->nodes[i];
-
-        if (node->domid != domid || strncmp(node->path, prefix, length) != 0)
-            continue;
-        *node = world->nodes[world->node_count - 1];
+    for (uint64_t i = 0; i < world->node_count; i++)
+        if (world->nodes[i].domid == domid && strncmp(world->nodes[i].path, prefix, length) == 0)
+            world->nodes[i].domid = 0;
+    while (world->node_count > 0 && world->nodes[world->node_count - 1].domid == 0)
         world->node_count--;
-    }
 }
 
 int sim_destroy(struct hypervisor *hypervisor, uint32_t domid)
@@ -585,17 +582,37 @@ int hypervisor_unmap(struct hypervisor *hypervisor, uint32_t domid, gfn_t first,
     return ended(hypervisor, "unmap", r);
 }
 
-static int write_node(struct sim_world *world, const struct sim_node *node)
+/* A void slot, or a new one; NULL: there is none. */
+static struct sim_node *free_node(struct sim_world *world)
 {
     for (uint64_t i = 0; i < world->node_count; i++)
-        if (world->nodes[i].domid == node->domid && strcmp(world->nodes[i].path, node->path) == 0) {
-            world->nodes[i] = *node;
-            return 0;
-        }
+        if (world->nodes[i].domid == 0)
+            return &world->nodes[i];
     if (world->node_count == SIM_NODES)
+        return NULL;
+    world->nodes[world->node_count].domid = 0;
+    sim_in_order();
+    return &world->nodes[world->node_count++];
+}
+
+/* The new value is there before the old one is void: a kill leaves one of them, or both. */
+static int write_node(struct sim_world *world, uint32_t domid, const char *path, const char *value)
+{
+    struct sim_node *node = free_node(world);
+
+    if (!node)
         return -ENOSPC;
-    world->nodes[world->node_count] = *node;
-    world->node_count++;
+    snprintf(node->path, sizeof(node->path), "%s", path);
+    snprintf(node->value, sizeof(node->value), "%s", value);
+    sim_in_order();
+    node->domid = domid;
+    sim_in_order();
+    for (uint64_t i = 0; i < world->node_count; i++) {
+        struct sim_node *old = &world->nodes[i];
+
+        if (old != node && old->domid == domid && strcmp(old->path, path) == 0)
+            old->domid = 0;
+    }
     return 0;
 }
 
@@ -607,11 +624,10 @@ int hypervisor_publish(struct hypervisor *hypervisor, uint32_t domid, const char
     if (r == 0 && !find_slot(hypervisor, domid))
         r = -ESRCH;
     for (size_t i = 0; i < count && r == 0; i++) {
-        struct sim_node node = { .domid = domid };
+        char path[128];
 
-        snprintf(node.path, sizeof(node.path), "%s/%s", segment, nodes[i].key);
-        snprintf(node.value, sizeof(node.value), "%s", nodes[i].value);
-        r = write_node(hypervisor->world, &node);
+        snprintf(path, sizeof(path), "%s/%s", segment, nodes[i].key);
+        r = write_node(hypervisor->world, domid, path, nodes[i].value);
     }
     return ended(hypervisor, "publish", r);
 }

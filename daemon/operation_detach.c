@@ -20,6 +20,7 @@ struct detach {
     struct operation operation; /* first member */
     bool all;
     struct attachment *attachment; /* being taken away now, or NULL */
+    bool untold;                   /* the guest has not been told of that */
     json_t *detached;
     struct teardown teardown;
 };
@@ -101,6 +102,23 @@ static struct attachment *pick(struct detach *detach)
                                         : only_attachment(guest, &detach->operation.error);
 }
 
+/*
+ * The guest cannot be told, or so the call says: it may have read it all the same. Takes it back,
+ * first from the guest, so that after a crash in between the detaching goes on. Returns false when
+ * there is no way back: going on is what was asked for.
+ */
+static bool take_back(struct detach *detach, struct attachment *attachment)
+{
+    struct state *state = detach->operation.state;
+
+    publish_attached(state->hypervisor, attachment);
+    attachment->state = ATTACHMENT_ATTACHED;
+    if (store_write(state->store, attachment->segment, NULL) == 0)
+        return true;
+    attachment->state = ATTACHMENT_DETACHING;
+    return false;
+}
+
 /* Persists and announces. Returns 0, or a refusal with everything as it was. */
 static int announce(struct detach *detach, struct attachment *attachment)
 {
@@ -122,14 +140,9 @@ static int announce(struct detach *detach, struct attachment *attachment)
     if (r == 0 || guests_refresh(&state->guests, state->hypervisor) < 0 ||
         !attachment->guest->alive)
         return 0;
-    attachment->state = ATTACHMENT_ATTACHED;
-    if (store_write(state->store, attachment->segment, NULL) < 0) {
-        /* There is no way back; going on is what was asked for. */
-        attachment->state = ATTACHMENT_DETACHING;
+    detach->untold = !take_back(detach, attachment);
+    if (detach->untold)
         return 0;
-    }
-    /* The guest may have read it, whatever the error says. */
-    publish_attached(state->hypervisor, attachment);
     return error_set(error, XENSHM_HYPERVISOR_FAILED,
                      "guest '%s' cannot be told that segment '%s' goes away: %s",
                      attachment->guest_name, name, strerror(-r));
@@ -140,6 +153,7 @@ static int begin(struct detach *detach, struct attachment *attachment)
 {
     int r = 0;
 
+    detach->untold = false;
     /* A quarantined one has been announced, and can only be tried again. */
     if (attachment->state != ATTACHMENT_QUARANTINED)
         r = announce(detach, attachment);
@@ -150,6 +164,7 @@ static int begin(struct detach *detach, struct attachment *attachment)
     json_array_append_new(detach->detached, describe_attachment(attachment));
     teardown_start(&detach->teardown, detach->operation.state, attachment, TEARDOWN_MAPPED);
     detach->teardown.looked = true;
+    detach->teardown.announce = detach->untold;
     return 0;
 }
 

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,12 +12,6 @@
 #include <unistd.h>
 
 #include "cleanup.h"
-
-/* Stores before it are done when a kill comes after it. */
-static void in_order(void)
-{
-    atomic_signal_fence(memory_order_seq_cst);
-}
 
 static uint64_t tables_size(void)
 {
@@ -52,7 +45,7 @@ static void fill_world(struct sim_world *world, const struct sim_pool_request *p
     world->pool_count = count;
     world->next_domid = 1;
     world->size = size;
-    in_order();
+    sim_in_order();
     world->magic = SIM_WORLD_MAGIC;
 }
 
@@ -172,15 +165,26 @@ int sim_ranges_add(struct sim_ranges *ranges, struct sim_range range)
     if (ranges->count == SIM_RANGES)
         return -ENOSPC;
     ranges->items[ranges->count] = range;
-    in_order();
+    sim_in_order();
     ranges->count++;
     return 0;
 }
 
 static void drop(struct sim_ranges *ranges, uint64_t index)
 {
-    ranges->items[index] = ranges->items[ranges->count - 1];
-    in_order();
+    const struct sim_range *last = &ranges->items[ranges->count - 1];
+    struct sim_range *range = &ranges->items[index];
+
+    if (range != last) {
+        range->count = 0;
+        sim_in_order();
+        range->domid = last->domid;
+        range->host = last->host;
+        range->guest = last->guest;
+        sim_in_order();
+        range->count = last->count;
+    }
+    sim_in_order();
     ranges->count--;
 }
 

@@ -2,10 +2,13 @@
 /*
  * The memory of the simulated hypervisor, as it lies in a world file.
  *
- * A process may be killed between any two stores here, so entries are written before they are
- * counted, and ranges are split so that every state in between covers at least what it should.
+ * A process may be killed between any two stores here, and in the middle of the copy of a struct.
+ * So entries are written before they are counted, one that is replaced is made void first, and
+ * ranges are split so that every state in between covers at least what it should.
  */
 #pragma once
+
+#include <stdatomic.h>
 
 #include "hypervisor_sim.h"
 
@@ -44,7 +47,7 @@ struct sim_ranges {
 };
 
 struct sim_node {
-    uint32_t domid;
+    uint32_t domid; /* 0: void */
     char path[128];
     char value[64];
 };
@@ -62,6 +65,12 @@ struct sim_world {
     uint64_t node_count;
     struct sim_node nodes[SIM_NODES];
 };
+
+/* Stores before it are done when a kill comes after it. */
+static inline void sim_in_order(void)
+{
+    atomic_signal_fence(memory_order_seq_cst);
+}
 
 /* Maps an existing or new world. Returns 0 or -errno, see sim_open(). */
 int sim_world_open(const char *path, const struct sim_pool_request *pools, size_t pool_count,

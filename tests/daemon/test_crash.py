@@ -182,7 +182,9 @@ class KilledUnderLoad(unittest.TestCase):
 
     def one_round(self, send, ended, faults):
         for _ in range(faults):
-            self.world.fail("any", self.random.randrange(1, 150), late=self.random.random() < 0.3,
+            late = self.random.random() < 0.3
+            operation = self.random.choice(("permit", "revoke", "map", "unmap")) if late else "any"
+            self.world.fail(operation, self.random.randrange(1, 20 if late else 150), late=late,
                             errno=self.random.choice(("EIO", "ENOMEM", "EINVAL", "EBUSY")))
         thread = self.signal_soon(send)
         self.load.run()
