@@ -13,10 +13,12 @@
 
 #include "xenshm.h"
 
+#define ERROR_MESSAGE_MAX 320
+
 /* A refusal on its way to a client. code 0: none. */
 struct error {
     int code;          /* enum xenshm_error, or a JSON-RPC code below 0 */
-    char message[320]; /* one line, valid UTF-8 */
+    char message[ERROR_MESSAGE_MAX]; /* one line, valid UTF-8 */
     char hint[200];    /* empty: the general hint of the code */
 };
 

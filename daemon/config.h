@@ -31,10 +31,22 @@
 
 #include "error.h"
 #include "log.h"
+#include "params.h"
 
 struct config_pool {
     char *name;
     uint64_t guest_address;
+};
+
+/* A section [segment NAME]. */
+struct config_order {
+    char *name;
+    char *pool;     /* NULL: any */
+    uint64_t size;  /* bytes, whole pages */
+    uint64_t align; /* bytes; 0: one page */
+    char **guests;  /* NULL-terminated, never NULL */
+    struct params_address address;
+    int line; /* of its section */
 };
 
 struct config {
@@ -50,6 +62,10 @@ struct config {
     char **pool_compatibles; /* NULL-terminated */
     struct config_pool *pools;
     size_t pool_count;
+    uint64_t restart_grace; /* milliseconds */
+    struct config_order *orders;
+    size_t order_count;
+    char *path;
 };
 
 /* Defaults. Returns 0 or -ENOMEM; the caller owns the content: config_clear(). */

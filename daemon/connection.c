@@ -12,11 +12,11 @@
 #include <event2/event.h>
 
 #include "cleanup.h"
+#include "clock.h"
 #include "error.h"
 #include "frame.h"
 #include "log.h"
 #include "message.h"
-#include "state.h"
 
 /* Beyond these no more input of the connection is looked at. */
 #define CONNECTION_REQUESTS_MAX 32
@@ -195,7 +195,7 @@ static bool process_one(struct connection *connection)
 /* Works on the complete lines, as long as there is time and room for replies. */
 static void process_lines(struct connection *connection)
 {
-    uint64_t end = state_now() + CONNECTION_TIME;
+    uint64_t end = clock_milliseconds() + CONNECTION_TIME;
 
     connection_hold(connection);
     connection->processing = true;
@@ -204,7 +204,7 @@ static void process_lines(struct connection *connection)
         if (connection->requests > CONNECTION_REQUESTS_MAX ||
             evbuffer_get_length(connection->output) >= CONNECTION_OUTPUT_MAX)
             break;
-        if (!process_one(connection) || state_now() >= end)
+        if (!process_one(connection) || clock_milliseconds() >= end)
             break;
     }
     connection->processing = false;

@@ -11,6 +11,7 @@
 #include <event2/event.h>
 
 #include "cleanup.h"
+#include "clock.h"
 #include "listener.h"
 #include "log.h"
 #include "methods.h"
@@ -33,7 +34,7 @@ struct daemon {
     struct event *changes;
     struct event *slow_timer;
     struct event *stop_timer;
-    uint64_t stop_at; /* state_now(); 0: not stopping */
+    uint64_t stop_at; /* clock_milliseconds(); 0: not stopping */
 };
 
 static void on_reconcile(evutil_socket_t fd, short what, void *context)
@@ -65,7 +66,7 @@ static void on_stop_timer(evutil_socket_t fd, short what, void *context)
     struct timeval soon = { .tv_usec = 10000 };
 
     if ((daemon->state.operations.count == 0 && daemon->connections.tasks == 0) ||
-        state_now() >= daemon->stop_at)
+        clock_milliseconds() >= daemon->stop_at)
         event_base_loopbreak(daemon->state.base);
     else
         event_add(daemon->stop_timer, &soon);
@@ -78,7 +79,7 @@ static void on_signal(evutil_socket_t number, short what, void *context)
     if (daemon->stop_at)
         return;
     log_info("%s: stopping", strsignal(number));
-    daemon->stop_at = state_now() + STOP_TIME * 1000;
+    daemon->stop_at = clock_milliseconds() + STOP_TIME * 1000;
     listener_close(&daemon->listener);
     operations_stop(&daemon->state.operations);
     on_stop_timer(-1, 0, daemon);
@@ -240,10 +241,15 @@ static int setup_state(struct daemon *daemon, const struct daemon_setup *setup)
         .operations = config->operations,
         .holder_wait = config->holder_wait,
         .unknown_holders = config->unknown_holders,
+        .restart_grace = config->restart_grace,
     };
+    state->guests.restart_grace = config->restart_grace;
     state->base = new_event_base();
     if (!state->base)
         return -ENOMEM;
+    r = orders_set(&state->orders, config);
+    if (r < 0)
+        return r;
     r = operations_init(&state->operations, state->base, state);
     if (r == 0)
         r = setup_pools(daemon, setup);
@@ -267,7 +273,7 @@ static void setup_dispatcher(struct daemon *daemon, const struct daemon_setup *s
         .state = &daemon->state,
         .connections = &daemon->connections,
         .tables = { methods, setup->extra_methods },
-        .started_at = state_now(),
+        .started_at = clock_milliseconds(),
         .max_connections = limit_connections(setup->config->connections),
     };
     daemon->connections = (struct connections){
@@ -294,6 +300,7 @@ static void daemon_clear(struct daemon *daemon)
     /* Requests under way hold their connections: the operations go first. */
     if (state->operations.turn)
         operations_clear(&state->operations);
+    orders_clear(&state->orders);
     if (daemon->connections.base)
         connections_clear(&daemon->connections);
     segments_clear(&state->segments);

@@ -71,6 +71,47 @@ json_t *describe_segment(const struct segment *segment, const struct attachment 
                      "attachments", attachments);
 }
 
+static const char *segment_state_name(const struct segment *segment)
+{
+    if (segment->clash)
+        return "clash";
+    if (segment_quarantined(segment))
+        return "quarantined";
+    return segment->progress.step ? segment->progress.step : "ready";
+}
+
+/* The guests that have pages of the segment by their own iomem. */
+static json_t *describe_clash(const struct segment *segment, const struct state *state)
+{
+    json_t *clash = json_array();
+    struct guest *guest = guest_first((struct guests *)&state->guests);
+
+    for (; guest; guest = guest_next(guest))
+        if (guest_has_iomem(guest, segment_frames(segment)))
+            describe_append(&clash, json_pack("{s:o, s:I, s:s}", "name", describe_name(guest->name),
+                                              "domid", (json_int_t)guest->identity.domid, "uuid",
+                                              guest->uuid_text));
+    return clash;
+}
+
+json_t *describe_segment_status(const struct segment *segment, const struct state *state)
+{
+    json_t *object = describe_segment(segment, NULL);
+    json_t *clash = segment->clash ? describe_clash(segment, state) : NULL;
+    int r = json_object_set_new(object, "state", json_string(segment_state_name(segment)));
+
+    if (r == 0 && segment->clash)
+        r = json_object_set_new(object, "clash", clash);
+    if (r == 0 && segment->progress.step)
+        r = json_object_set_new(object, "progress",
+                                json_pack("{s:s, s:o}", "step", segment->progress.step, "done",
+                                          describe_pages(segment->progress.pages)));
+    if (r == 0)
+        return object;
+    json_decref(object);
+    return NULL;
+}
+
 /* The parts of the guest's own iomem that are pages of our pools. */
 static json_t *describe_foreign(const struct guest *guest, const struct state *state)
 {

@@ -19,6 +19,8 @@ json_t *describe_address(uint64_t address); /* "0x7ffff000" */
 json_t *describe_attachment(const struct attachment *attachment);
 /* Without `except` (NULL: with all attachments). */
 json_t *describe_segment(const struct segment *segment, const struct attachment *except);
+/* The same with what is not in its store file: state, progress, who clashes. */
+json_t *describe_segment_status(const struct segment *segment, const struct state *state);
 json_t *describe_guest(const struct guest *guest, const struct state *state);
 json_t *describe_pool(const struct state_pool *pool);
 /* Appends the runs of a pool to the array `runs`; returns 0 or -ENOMEM. */

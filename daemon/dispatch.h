@@ -37,7 +37,7 @@ struct dispatcher {
     struct state *state;
     struct connections *connections;
     const struct method *tables[2]; /* the methods; those of the simulator, or NULL */
-    uint64_t started_at;            /* state_now() */
+    uint64_t started_at;            /* clock_milliseconds() */
     uint64_t max_connections;
 };
 

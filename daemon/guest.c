@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "clock.h"
+
 /* By both: a domid may be used again while its former owner still has attachments to give back. */
 static int compare_guests(struct guest *a, struct guest *b)
 {
@@ -121,7 +123,11 @@ static int refresh_one(struct guests *guests, struct hypervisor *hypervisor,
     }
     guest->listed = !domain->dying;
     guest->paused = domain->paused;
-    guest->shutdown = domain->shutdown;
+    if (!guest->since)
+        guest->since = clock_milliseconds();
+    /* One that is being destroyed may not tell any more how it had ended. */
+    if (!domain->dying || domain->shutdown != DOMAIN_RUNNING)
+        guest->shutdown = domain->shutdown;
     guest->memory_kib = domain->memory_kib;
     guest->list_maxmem_kib = domain->maxmem_kib;
     if (guest->listed && !guest->name[0])
@@ -131,10 +137,25 @@ static int refresh_one(struct guests *guests, struct hypervisor *hypervisor,
     return 0;
 }
 
+bool guest_shutdown_returns(enum domain_shutdown reason)
+{
+    return reason == DOMAIN_REBOOT || reason == DOMAIN_CRASH || reason == DOMAIN_WATCHDOG ||
+           reason == DOMAIN_SOFT_RESET;
+}
+
+void guest_await(struct guest *guest, uint64_t milliseconds)
+{
+    guest->awaited_until = milliseconds ? clock_milliseconds() + milliseconds : 0;
+}
+
 static void set_alive(struct guests *guests, struct guest *guest)
 {
     if (guest->alive != guest->listed && guest->config.iomem_count > 0)
         guests->holders_version++;
+    if (guest->listed)
+        guest->awaited_until = 0;
+    else if (guest->alive && guest_shutdown_returns(guest->shutdown))
+        guest_await(guest, guests->restart_grace);
     guest->alive = guest->listed;
 }
 
@@ -161,13 +182,93 @@ int guests_refresh(struct guests *guests, struct hypervisor *hypervisor)
     return r;
 }
 
+/* Another record of the same guest that is alive, after `last` (NULL: the first). */
+static struct guest *next_twin(struct guests *guests, const struct guest *guest, struct guest *last)
+{
+    struct guest *twin = last ? guest_next(last) : guest_first(guests);
+
+    while (twin && (twin == guest || !twin->alive ||
+                    memcmp(twin->identity.uuid, guest->identity.uuid, DOMAIN_UUID_SIZE) != 0))
+        twin = guest_next(twin);
+    return twin;
+}
+
+struct guest *guest_successor(struct guests *guests, const struct guest *guest)
+{
+    struct guest *twin, *successor = NULL;
+
+    for (twin = next_twin(guests, guest, NULL); twin; twin = next_twin(guests, guest, twin)) {
+        if (successor)
+            return NULL;
+        successor = twin;
+    }
+    if (!successor || successor->shutdown != DOMAIN_RUNNING || !successor->config.known)
+        return NULL;
+    return successor;
+}
+
+bool guest_is_awaited(struct guests *guests, const struct guest *guest)
+{
+    struct guest *other;
+
+    if (next_twin(guests, guest, NULL))
+        return true;
+    RB_FOREACH(other, guest_tree, &guests->tree)
+        if (!other->alive && clock_milliseconds() < other->awaited_until &&
+            memcmp(other->identity.uuid, guest->identity.uuid, DOMAIN_UUID_SIZE) == 0)
+            return true;
+    return false;
+}
+
+static bool wait_is_over(struct guests *guests, const struct guest *guest)
+{
+    const struct guest *twin = next_twin(guests, guest, NULL);
+
+    return clock_milliseconds() >= guest->awaited_until || (twin && twin->config.known);
+}
+
+static void end_waits(struct guests *guests)
+{
+    struct guest *guest;
+
+    RB_FOREACH(guest, guest_tree, &guests->tree)
+        if (guest->awaited_until && wait_is_over(guests, guest)) {
+            guest->awaited_until = 0;
+            if (guest->config.iomem_count > 0)
+                guests->holders_version++;
+        }
+}
+
 void guests_reap(struct guests *guests)
 {
     struct guest *guest, *next;
 
+    end_waits(guests);
     RB_FOREACH_SAFE(guest, guest_tree, &guests->tree, next)
-        if (!guest->alive && TAILQ_EMPTY(&guest->attachments))
+        if (!guest->alive && !guest->awaited_until && TAILQ_EMPTY(&guest->attachments))
             guest_free(guests, guest);
+}
+
+uint64_t guests_next_end(const struct guests *guests)
+{
+    uint64_t end = UINT64_MAX;
+    struct guest *guest;
+
+    RB_FOREACH(guest, guest_tree, (struct guest_tree *)&guests->tree)
+        if (guest->awaited_until && guest->awaited_until < end)
+            end = guest->awaited_until;
+    return end;
+}
+
+bool guests_any_being_built(const struct guests *guests, uint64_t milliseconds)
+{
+    struct guest *guest;
+
+    RB_FOREACH(guest, guest_tree, (struct guest_tree *)&guests->tree)
+        if (guest->alive && !guest->config.known &&
+            clock_milliseconds() < guest->since + milliseconds)
+            return true;
+    return false;
 }
 
 /* True when `text` is the guest's domid, written as xl prints it. */
@@ -179,24 +280,36 @@ static bool is_domid(const struct guest *guest, const char *text)
     return strcmp(domid, text) == 0;
 }
 
+bool guest_matches(const struct guest *guest, const char *text)
+{
+    uint8_t uuid[UUID_SIZE];
+
+    return strcmp(guest->name, text) == 0 || is_domid(guest, text) ||
+           (uuid_parse(text, uuid) == 0 && memcmp(guest->identity.uuid, uuid, UUID_SIZE) == 0);
+}
+
 /* Counts the living guests that `text` can mean; *ret_guest is one of them. */
 static unsigned count_matches(struct guests *guests, const char *text, struct guest **ret_guest)
 {
-    uint8_t uuid[UUID_SIZE];
-    bool is_uuid = uuid_parse(text, uuid) == 0;
     unsigned matches = 0;
     struct guest *guest;
 
-    RB_FOREACH(guest, guest_tree, &guests->tree) {
-        if (!guest->alive)
-            continue;
-        if (strcmp(guest->name, text) != 0 && !is_domid(guest, text) &&
-            !(is_uuid && memcmp(guest->identity.uuid, uuid, UUID_SIZE) == 0))
-            continue;
-        *ret_guest = guest;
-        matches++;
-    }
+    RB_FOREACH(guest, guest_tree, &guests->tree)
+        if (guest->alive && guest_matches(guest, text)) {
+            *ret_guest = guest;
+            matches++;
+        }
     return matches;
+}
+
+struct guest *guest_resolve_absent(struct guests *guests, const char *text)
+{
+    struct guest *guest;
+
+    RB_FOREACH(guest, guest_tree, &guests->tree)
+        if (!guest->alive && !TAILQ_EMPTY(&guest->attachments) && guest_matches(guest, text))
+            return guest;
+    return NULL;
 }
 
 void guests_refresh_names(struct guests *guests, struct hypervisor *hypervisor)
@@ -260,14 +373,26 @@ struct guest *guests_unknown_holder(struct guests *guests)
     return NULL;
 }
 
+bool guest_holds_iomem(const struct guest *guest)
+{
+    return guest->alive || guest->awaited_until;
+}
+
+bool guest_has_iomem(const struct guest *guest, struct mfn_range frames)
+{
+    for (size_t i = 0; guest_holds_iomem(guest) && i < guest->config.iomem_count; i++)
+        if (mfn_range_overlaps(guest->config.iomem[i].frames, frames))
+            return true;
+    return false;
+}
+
 const struct guest *guest_holding(const struct guests *guests, struct mfn_range frames)
 {
     struct guest *guest;
 
     RB_FOREACH(guest, guest_tree, (struct guest_tree *)&guests->tree)
-        for (size_t i = 0; guest->alive && i < guest->config.iomem_count; i++)
-            if (mfn_range_overlaps(guest->config.iomem[i].frames, frames))
-                return guest;
+        if (guest_has_iomem(guest, frames))
+            return guest;
     return NULL;
 }
 
@@ -280,7 +405,7 @@ const char *guest_state_name(const struct guest *guest)
     };
 
     if (!guest->alive)
-        return "dying";
+        return guest->awaited_until ? "rebooting" : "dying";
     if (guest->shutdown >= 0 && (size_t)guest->shutdown < sizeof(reasons) / sizeof(reasons[0]))
         return reasons[guest->shutdown];
     return guest->paused ? "paused" : "running";

@@ -20,7 +20,14 @@ struct guest {
     bool alive;  /* in the hypervisor's list and not dying; false only until guests_reap() */
     bool listed; /* the next value of alive, while the list is compared */
     bool paused;
-    enum domain_shutdown shutdown;
+    enum domain_shutdown shutdown; /* of one that is not alive: how it was last seen */
+    uint64_t since;                /* when it was first listed; clock_milliseconds() */
+    /*
+     * Of one that is not alive: until then its toolstack may make it anew, with the same UUID and
+     * another domid. Its attachments wait, and the pages of its own iomem stay held. 0: it is not
+     * awaited, or not any more.
+     */
+    uint64_t awaited_until;
     uint64_t memory_kib;
     uint64_t list_maxmem_kib;
     struct hypervisor_config config; /* config.known false: an unknown holder */
@@ -34,6 +41,7 @@ struct guests {
     struct guest_tree tree; /* owns the guests; by domid */
     size_t count;
     uint64_t holders_version; /* changes whenever some guest's own iomem came, went or was read */
+    uint64_t restart_grace;   /* milliseconds that a guest is awaited; set by the owner */
 };
 
 void guests_init(struct guests *guests);
@@ -45,9 +53,31 @@ void guests_clear(struct guests *guests);
  * guests_reap(). Returns 0, or -errno with nothing changed when the list cannot be had.
  */
 int guests_refresh(struct guests *guests, struct hypervisor *hypervisor);
-/* Removes the guests that are not alive and have no attachments. */
+/*
+ * Stops to await those whose time is over, and those who have come back: that one is alive, with
+ * the same UUID, and its own configuration tells what it holds. Then removes the guests that are
+ * not alive, not awaited, and have no attachments.
+ */
 void guests_reap(struct guests *guests);
 
+/* True for a reason after which toolstacks make a guest anew: reboot, crash, watchdog, reset. */
+bool guest_shutdown_returns(enum domain_shutdown reason);
+/* Awaits a guest that is not alive, for `milliseconds` from now on. */
+void guest_await(struct guest *guest, uint64_t milliseconds);
+/* Is it, under whatever domid, alive or awaited? `guest` itself counts only while awaited. */
+bool guest_is_awaited(struct guests *guests, const struct guest *guest);
+/*
+ * The same guest under another domid: alive, running, with a known configuration, and the only one
+ * with that UUID. NULL: there is none (yet).
+ */
+struct guest *guest_successor(struct guests *guests, const struct guest *guest);
+/* When guests_reap() will have something to do, at the latest; UINT64_MAX: no guest is awaited. */
+uint64_t guests_next_end(const struct guests *guests);
+/* A living guest has been there for less than `milliseconds` and its configuration is unknown. */
+bool guests_any_being_built(const struct guests *guests, uint64_t milliseconds);
+
+/* Is that its name, domid or UUID? */
+bool guest_matches(const struct guest *guest, const char *text);
 /*
  * The living guest with that name, domid or UUID, after a refresh. Names are asked of the
  * hypervisor again where needed, since domains can be renamed. Returns 0, or a refusal in *error:
@@ -56,7 +86,13 @@ void guests_reap(struct guests *guests);
 int guest_resolve(struct guests *guests, struct hypervisor *hypervisor, const char *text,
                   struct guest **ret_guest, struct error *error);
 /*
- * The same after guests_refresh(); also refuses with HYPERVISOR_FAILED when the list cannot be had.
+ * A guest that is not alive and still has attachments, by the same three; or NULL. An attachment
+ * that waits can be given up so.
+ */
+struct guest *guest_resolve_absent(struct guests *guests, const char *text);
+/*
+ * guest_resolve() after guests_refresh(); also refuses with HYPERVISOR_FAILED when the list cannot
+ * be had.
  */
 int guest_lookup(struct guests *guests, struct hypervisor *hypervisor, const char *text,
                  struct guest **ret_guest, struct error *error);
@@ -76,7 +112,11 @@ struct guest *guest_next(struct guest *guest);
 /* A living guest whose configuration is unknown, or NULL. */
 struct guest *guests_unknown_holder(struct guests *guests);
 
-/* A living guest whose own iomem has one of these pages, or NULL. */
+/* True while the pages of its own iomem are held: it is alive, or awaited. */
+bool guest_holds_iomem(const struct guest *guest);
+/* Does it hold one of these pages by its own iomem? */
+bool guest_has_iomem(const struct guest *guest, struct mfn_range frames);
+/* A guest that holds one of these pages by its own iomem, or NULL. */
 const struct guest *guest_holding(const struct guests *guests, struct mfn_range frames);
 
 /* "running", "paused", "shutdown", "crashed" ... for the protocol. */

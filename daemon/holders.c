@@ -3,7 +3,10 @@
 
 #include <errno.h>
 
+#include <inttypes.h>
+
 #include "cleanup.h"
+#include "describe.h"
 #include "log.h"
 
 static size_t count_ranges(struct state *state)
@@ -15,15 +18,48 @@ static size_t count_ranges(struct state *state)
     return count;
 }
 
-/* The pages of every guest that is not confirmed gone. */
+/* The pages of every guest that is not confirmed gone for good. */
 static size_t collect_ranges(struct state *state, struct mfn_range *ranges)
 {
     size_t count = 0;
 
     for (struct guest *guest = guest_first(&state->guests); guest; guest = guest_next(guest))
-        for (size_t i = 0; guest->alive && i < guest->config.iomem_count; i++)
+        for (size_t i = 0; guest_holds_iomem(guest) && i < guest->config.iomem_count; i++)
             ranges[count++] = guest->config.iomem[i].frames;
     return count;
+}
+
+const char *holders_clash(const struct state *state, const struct segment *segment)
+{
+    const struct guest *guest = guest_holding(&state->guests, segment_frames(segment));
+
+    return guest ? guest->name : "";
+}
+
+static void tell_clash(struct state *state, const struct segment *segment)
+{
+    if (segment->clash)
+        log_error("segment %s: guest %s has some of its pages by its own iomem: they are shared "
+                  "by accident; take them out of that guest's configuration",
+                  segment->name, holders_clash(state, segment));
+    else
+        log_info("segment %s: no guest has its pages by its own iomem any more", segment->name);
+    events_emit(&state->events, segment->clash ? "segment.clash" : "segment.clash-ended",
+                events_wanted(&state->events) ? describe_segment_status(segment, state) : NULL);
+}
+
+static void find_clashes(struct state *state)
+{
+    struct segment *segment = segment_first(&state->segments);
+
+    for (; segment; segment = segment_next(segment)) {
+        bool clash = pool_is_foreign(segment->pool->pool, segment_frames(segment));
+
+        if (clash == segment->clash)
+            continue;
+        segment->clash = clash;
+        tell_clash(state, segment);
+    }
 }
 
 int holders_refresh(struct state *state)
@@ -48,5 +84,6 @@ int holders_refresh(struct state *state)
             return r;
     }
     state->holders_version = state->guests.holders_version;
+    find_clashes(state);
     return 0;
 }

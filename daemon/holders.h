@@ -12,3 +12,11 @@
  * Returns 0 or -errno: then who holds what is unknown, and nothing may be given out.
  */
 int holders_refresh(struct state *state);
+
+/*
+ * A clash: a guest that somebody else created has pages of one of our segments by its own iomem.
+ * Xen lets it, and xenshmd cannot take them away: so it is logged, an event, and shown as the
+ * segment's state. holders_refresh() keeps segment->clash; this names one such guest ("" if it is
+ * gone meanwhile).
+ */
+const char *holders_clash(const struct state *state, const struct segment *segment);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "mapping.h"
 
-#include <time.h>
+#include "clock.h"
 
 void mapping_start(struct mapping *mapping, struct hypervisor *hypervisor, uint32_t domid,
                    gfn_t first, struct mfn_range frames)
@@ -12,14 +12,6 @@ void mapping_start(struct mapping *mapping, struct hypervisor *hypervisor, uint3
         .first = first,
         .frames = frames,
     };
-}
-
-static uint64_t now_microseconds(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
 }
 
 static struct mfn_range next_run(const struct mapping *mapping)
@@ -52,7 +44,7 @@ static int unmap_run(struct mapping *mapping, gfn_t first, struct mfn_range run)
 static int slice(struct mapping *mapping, unsigned microseconds,
                  int (*one)(struct mapping *, gfn_t, struct mfn_range))
 {
-    uint64_t end = now_microseconds() + microseconds;
+    uint64_t end = clock_microseconds() + microseconds;
 
     while (mapping->done < mapping->frames.count) {
         struct mfn_range run = next_run(mapping);
@@ -61,7 +53,7 @@ static int slice(struct mapping *mapping, unsigned microseconds,
         if (r)
             return r;
         mapping->done += run.count;
-        if (mapping->done < mapping->frames.count && now_microseconds() >= end)
+        if (mapping->done < mapping->frames.count && clock_microseconds() >= end)
             return MAPPING_MORE;
     }
     return 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "methods.h"
 
+#include "clock.h"
 #include "store.h"
 
 const struct params_field method_daemon_status_fields[] = { PARAMS_END };
@@ -35,7 +36,7 @@ void method_daemon_status(struct request *request, const void *args)
 
     request_reply(request,
                   json_pack("{s:s, s:f, s:s, s:o, s:o}", "version", XENSHMD_VERSION, "uptime",
-                            (double)(state_now() - dispatcher->started_at) / 1000, "xen_version",
-                            hypervisor_version(request->state->hypervisor), "counts",
+                            (double)(clock_milliseconds() - dispatcher->started_at) / 1000,
+                            "xen_version", hypervisor_version(request->state->hypervisor), "counts",
                             counts(dispatcher), "limits", limits(dispatcher)));
 }

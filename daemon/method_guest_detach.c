@@ -19,6 +19,21 @@ const struct params_field method_guest_detach_fields[] = {
 
 METHOD_ARGS_FIT(struct args);
 
+/* One that is gone, but may come back, can be relieved of what waits for it. */
+static int find_guest(struct state *state, const char *text, struct guest **ret_guest,
+                      struct error *error)
+{
+    int r = guest_lookup(&state->guests, state->hypervisor, text, ret_guest, error);
+
+    if (r != XENSHM_GUEST_UNKNOWN)
+        return r;
+    *ret_guest = guest_resolve_absent(&state->guests, text);
+    if (!*ret_guest)
+        return r;
+    *error = (struct error){ 0 };
+    return 0;
+}
+
 void method_guest_detach(struct request *request, const void *decoded)
 {
     const struct args *args = decoded;
@@ -27,8 +42,7 @@ void method_guest_detach(struct request *request, const void *decoded)
 
     if (args->segment && args->all)
         error_set(&error, MESSAGE_INVALID_PARAMS, "Invalid params: give either 'segment' or 'all'");
-    else if (guest_lookup(&request->state->guests, request->state->hypervisor, args->guest, &guest,
-                          &error) == 0) {
+    else if (find_guest(request->state, args->guest, &guest, &error) == 0) {
         struct detach_request detach = {
             .guest = guest->identity,
             .segment = args->segment,

@@ -10,6 +10,6 @@ void method_segment_list(struct request *request, const void *args)
     struct segment *segment = segment_first(&request->state->segments);
 
     for (; segment; segment = segment_next(segment))
-        describe_append(&segments, describe_segment(segment, NULL));
+        describe_append(&segments, describe_segment_status(segment, request->state));
     request_reply(request, json_pack("{s:o}", "segments", segments));
 }

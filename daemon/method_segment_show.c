@@ -21,5 +21,6 @@ void method_segment_show(struct request *request, const void *decoded)
 
     if (!segment)
         error_set(&error, XENSHM_SEGMENT_UNKNOWN, "no segment is called '%s'", args->name);
-    request_finish(request, segment ? describe_segment(segment, NULL) : NULL, &error);
+    request_finish(request, segment ? describe_segment_status(segment, request->state) : NULL,
+                   &error);
 }

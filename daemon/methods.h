@@ -20,5 +20,7 @@ METHOD_DECLARE(guest_list);
 METHOD_DECLARE(pool_list);
 METHOD_DECLARE(pool_map);
 METHOD_DECLARE(rpc_discover);
+METHOD_DECLARE(segment_alloc);
+METHOD_DECLARE(segment_free);
 METHOD_DECLARE(segment_list);
 METHOD_DECLARE(segment_show);

@@ -2,11 +2,14 @@
 #include "operation.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <event2/event.h>
 
 #include "cleanup.h"
+#include "clock.h"
+#include "message.h"
 #include "state.h"
 
 static void turn(evutil_socket_t fd, short what, void *context);
@@ -84,6 +87,11 @@ static bool touches(struct operation *operation, const char *name)
     return false;
 }
 
+static bool share_guest(const struct operation *a, const struct operation *b)
+{
+    return !a->no_guest && !b->no_guest && domain_identity_equal(&a->identity, &b->identity);
+}
+
 /* Does `a` touch a segment that `b` touches? */
 static bool share_segment(struct operation *a, struct operation *b)
 {
@@ -106,10 +114,36 @@ static bool must_wait(struct operation *operation)
     struct operation *earlier = operation;
 
     while ((earlier = TAILQ_PREV(earlier, operation_list, link)))
-        if (domain_identity_equal(&earlier->identity, &operation->identity) ||
-            share_segment(operation, earlier) || share_segment(earlier, operation))
+        if (share_guest(earlier, operation) || share_segment(operation, earlier) ||
+            share_segment(earlier, operation))
             return true;
     return false;
+}
+
+void *operation_new(size_t size, const struct operation *common, struct error *error)
+{
+    const struct state *state = common->state;
+    struct operation *operation;
+
+    if (state->operations.count >= state->limits.operations) {
+        error_set(error, XENSHM_TOO_MANY, "%zu operations are under way, the most",
+                  state->operations.count);
+        return NULL;
+    }
+    operation = calloc(1, size);
+    if (operation)
+        *operation = *common;
+    else
+        error_set(error, MESSAGE_INTERNAL_ERROR, "out of memory");
+    return operation;
+}
+
+enum operation_turn operation_retry_until(struct operation *operation, uint64_t deadline)
+{
+    if (clock_milliseconds() >= deadline)
+        return OPERATION_DONE;
+    operation->error = (struct error){ 0 };
+    return OPERATION_SLEEP;
 }
 
 /* One slice for one operation. */
@@ -125,7 +159,7 @@ static void run(struct operations *operations, struct operation *operation)
     case OPERATION_AGAIN:
         break;
     case OPERATION_SLEEP:
-        operation->wake_at = state_now() + OPERATION_SLEEP_TIME;
+        operation->wake_at = clock_milliseconds() + OPERATION_SLEEP_TIME;
         break;
     }
 }
@@ -133,7 +167,7 @@ static void run(struct operations *operations, struct operation *operation)
 static bool ready(struct operation *operation)
 {
     if (operation->running)
-        return operation->wake_at == 0 || state_now() >= operation->wake_at;
+        return operation->wake_at == 0 || clock_milliseconds() >= operation->wake_at;
     return !must_wait(operation);
 }
 

@@ -46,8 +46,9 @@ struct operation {
     struct domain_identity identity;   /* the guest that it touches */
     char segment[PARAMS_NAME_MAX + 1]; /* the segment that it touches; "": none (yet) */
     bool all_segments;                 /* touches every segment of the guest */
+    bool no_guest;                     /* touches a segment only; `identity` says nothing */
     bool running;
-    uint64_t wake_at;       /* milliseconds, state_now(); 0: not asleep */
+    uint64_t wake_at;       /* milliseconds, clock_milliseconds(); 0: not asleep */
     uint64_t last_turn;     /* when it had its last slice */
     operation_done_fn done; /* may be NULL */
     void *done_context;
@@ -75,6 +76,18 @@ void operations_stop(struct operations *operations);
  * Drops what is left, answering BUSY: what the store says of it is repaired at the next start.
  */
 void operations_clear(struct operations *operations);
+
+/*
+ * A new operation, to be filled and submitted: `size` bytes, zeroed, of which the first are a copy
+ * of `common`. NULL: TOO_MANY are under way, or there is no memory; the refusal is in *error.
+ */
+void *operation_new(size_t size, const struct operation *common, struct error *error);
+
+/*
+ * For a step that is refused, with nothing begun: OPERATION_SLEEP, to be tried again, with the
+ * refusal forgotten; or, after `deadline` (clock_milliseconds()), OPERATION_DONE with it.
+ */
+enum operation_turn operation_retry_until(struct operation *operation, uint64_t deadline);
 
 /*
  * Takes over the operation and starts it as soon as nothing earlier stands in its way: at once if

@@ -11,24 +11,23 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bringup.h"
+#include "claim.h"
 #include "cleanup.h"
+#include "clock.h"
 #include "describe.h"
 #include "holders.h"
 #include "log.h"
-#include "mapping.h"
 #include "message.h"
-#include "placement.h"
-#include "publish.h"
-#include "scrub.h"
+#include "progress.h"
 #include "state.h"
 #include "teardown.h"
 
-enum phase { CHECK, WIPE, PERSIST, PERMIT, MAP, PUBLISH, COMMIT, ROLL_BACK };
+enum phase { CHECK, WIPE, PERSIST, BRING_UP, COMMIT, ROLL_BACK };
 
 struct attach {
     struct operation operation; /* first member */
     enum phase phase;
-    enum teardown_from reached;
     uint64_t pages;
     char share[PARAMS_NAME_MAX + 1]; /* existing segment; "": a new one */
     char name[PARAMS_NAME_MAX + 1];  /* of a new segment; "": the default */
@@ -39,7 +38,8 @@ struct attach {
     struct attachment *attachment; /* once claimed */
     struct placement placement;
     struct scrub scrub;
-    struct mapping mapping;
+    bool persisted;
+    struct bringup bringup; /* once persisted */
     struct teardown teardown;
 };
 
@@ -91,34 +91,7 @@ static struct guest *check_guest(struct attach *attach)
     return error->code ? NULL : guest;
 }
 
-/*
- * A domain without a config may hold any page, and a guest without one anything at any address.
- * Configs appear when a domain is built: worth a bounded wait.
- */
-static const struct guest *blocking_holder(struct attach *attach, const struct guest *guest)
-{
-    struct state *state = attach->operation.state;
-
-    if (state->limits.unknown_holders)
-        return NULL;
-    if (attach->share[0])
-        return guest->config.known ? NULL : guest;
-    return guests_unknown_holder(&state->guests);
-}
-
-/* A file that nobody understands may describe any page, at any address of any guest. */
-static int check_store(struct attach *attach)
-{
-    const char *file = store_bad_file(attach->operation.state->store);
-
-    if (!file)
-        return 0;
-    return error_set(&attach->operation.error, XENSHM_PAGES_HELD,
-                     "store file segments/%s cannot be understood: what it describes is held",
-                     file);
-}
-
-static int check_limits(struct attach *attach, const struct guest *guest)
+static int check_limit(struct attach *attach, const struct guest *guest)
 {
     struct state *state = attach->operation.state;
     struct error *error = &attach->operation.error;
@@ -127,13 +100,10 @@ static int check_limits(struct attach *attach, const struct guest *guest)
 
     TAILQ_FOREACH(attachment, &guest->attachments, guest_link)
         count++;
-    if (count >= state->limits.attachments)
-        return error_set(error, XENSHM_TOO_MANY, "guest '%s' has %" PRIu64 " attachments, the most",
-                         guest->name, count);
-    if (!attach->share[0] && state->segments.count >= state->limits.segments)
-        return error_set(error, XENSHM_TOO_MANY, "there are %zu segments, the most",
-                         state->segments.count);
-    return 0;
+    if (count < state->limits.attachments)
+        return 0;
+    return error_set(error, XENSHM_TOO_MANY, "guest '%s' has %" PRIu64 " attachments, the most",
+                     guest->name, count);
 }
 
 /* The existing segment that is to be shared; NULL with the error set. */
@@ -148,22 +118,16 @@ static struct segment *check_share(struct attach *attach, const struct guest *gu
         error_set(error, XENSHM_PAGES_HELD,
                   "segment '%s' is quarantined: guest '%s' may still hold its pages", attach->share,
                   TAILQ_FIRST(&segment->attachments)->guest_name);
+    else if (segment->clash)
+        error_set(error, XENSHM_PAGES_HELD,
+                  "segment '%s' is not shared further: guest '%s' has some of its pages by its own "
+                  "iomem",
+                  attach->share, holders_clash(attach->operation.state, segment));
     else if (segment_attachment(segment, guest))
         error_set(error, XENSHM_ALREADY_ATTACHED,
                   "segment '%s' is attached to guest '%s' already, at 0x%" PRIx64, attach->share,
                   guest->name, gfn_address(segment_attachment(segment, guest)->first));
     return error->code ? NULL : segment;
-}
-
-/* Pages of dead guests that are about to become free. */
-static bool dead_guests_hold_pages(struct attach *attach)
-{
-    struct guest *guest = guest_first(&attach->operation.state->guests);
-
-    for (; guest; guest = guest_next(guest))
-        if (!guest->alive && !TAILQ_EMPTY(&guest->attachments))
-            return true;
-    return false;
 }
 
 /* Takes pages and an address, in memory only. Returns 0 or a refusal. */
@@ -178,10 +142,12 @@ static int claim(struct attach *attach, struct guest *guest)
         if (!segment)
             return operation->error.code;
     } else {
-        r = placement_segment(operation->state, guest,
+        r = placement_segment(operation->state,
                               &(struct placement_request){ .name = attach->name,
+                                                           .guest = guest->name,
                                                            .pool = attach->pool,
                                                            .pages = attach->pages,
+                                                           .align = 1,
                                                            .uid = attach->uid },
                               &segment, &operation->error);
         if (r)
@@ -205,54 +171,72 @@ static int claim(struct attach *attach, struct guest *guest)
     return 0;
 }
 
-static enum operation_turn wait_or_refuse(struct attach *attach)
-{
-    if (state_now() >= attach->deadline)
-        return OPERATION_DONE;
-    attach->operation.error = (struct error){ 0 };
-    return OPERATION_SLEEP;
-}
-
-static enum operation_turn check(struct attach *attach)
+/* A guest that is back from a reboot has its earlier attachments first: they have their place. */
+static int check_restored(struct attach *attach, const struct guest *guest)
 {
     struct state *state = attach->operation.state;
-    struct error *error = &attach->operation.error;
-    const struct guest *holder;
+    const struct guest *before = guest_first(&state->guests);
+
+    for (; before; before = guest_next((struct guest *)before)) {
+        const struct attachment *waiting = TAILQ_FIRST(&before->attachments);
+
+        if (before == guest || !waiting ||
+            memcmp(before->identity.uuid, guest->identity.uuid, DOMAIN_UUID_SIZE) != 0)
+            continue;
+        state_request_reconcile(state);
+        return error_set(&attach->operation.error, XENSHM_BUSY,
+                         "guest '%s' gets back what it had before its reboot: segment '%s' first",
+                         guest->name, waiting->segment->name);
+    }
+    return 0;
+}
+
+/* Sharing gives no pages out: only the guest itself must be known. */
+static int check_share_allowed(struct attach *attach, const struct guest *guest)
+{
+    struct state *state = attach->operation.state;
+
+    if (!guest->config.known && !state->limits.unknown_holders)
+        return claim_check_holder(guest, &attach->operation.error);
+    return claim_check_store(state, &attach->operation.error);
+}
+
+/* Everything that may refuse, and the claim. Returns 0 or a refusal. */
+static int check_and_claim(struct attach *attach)
+{
+    struct state *state = attach->operation.state;
     struct guest *guest;
     int r;
 
     r = holders_refresh(state);
-    if (r < 0) {
-        hypervisor_failed(attach, "listing the domains", r);
-        return OPERATION_DONE;
-    }
+    if (r < 0)
+        return hypervisor_failed(attach, "listing the domains", r);
     guest = check_guest(attach);
     if (!guest)
-        return OPERATION_DONE;
-    holder = blocking_holder(attach, guest);
-    if (holder) {
-        error_set(error, XENSHM_HOLDER_UNKNOWN,
-                  "domain %u ('%s') has no configuration yet, so it may hold any page",
-                  holder->identity.domid, holder->name);
-        return wait_or_refuse(attach);
-    }
-    r = check_store(attach);
+        return attach->operation.error.code;
+    r = attach->share[0] ? check_share_allowed(attach, guest)
+                         : claim_allowed(state, &attach->operation.error);
     if (r == 0)
-        r = check_limits(attach, guest);
+        r = check_restored(attach, guest);
     if (r == 0)
-        r = claim(attach, guest);
-    if (r == XENSHM_POOL_FULL && dead_guests_hold_pages(attach)) {
-        state_request_reconcile(state);
-        return wait_or_refuse(attach);
+        r = check_limit(attach, guest);
+    return r ? r : claim(attach, guest);
+}
+
+static enum operation_turn check(struct attach *attach)
+{
+    const struct error *error = &attach->operation.error;
+
+    if (check_and_claim(attach)) {
+        bool may_wait = error->code == XENSHM_BUSY ||
+                        claim_may_become_possible(attach->operation.state, error, attach->deadline);
+
+        return may_wait ? operation_retry_until(&attach->operation, attach->deadline)
+                        : OPERATION_DONE;
     }
-    if (r)
-        return OPERATION_DONE;
     attach->phase = attach->share[0] ? PERSIST : WIPE;
     if (attach->phase == WIPE)
-        scrub_start(&attach->scrub,
-                    state_pool_address(attach->attachment->segment->pool,
-                                       segment_frames(attach->attachment->segment).first),
-                    pages_to_bytes(segment_frames(attach->attachment->segment).count));
+        claim_wipe_start(&attach->scrub, attach->attachment->segment);
     return OPERATION_AGAIN;
 }
 
@@ -271,20 +255,6 @@ static int map_failed(struct attach *attach, int r)
         return error_set(&attach->operation.error, XENSHM_GUEST_DYING, "guest '%s' died meanwhile",
                          attachment->guest_name);
     return hypervisor_failed(attach, "mapping the pages", r);
-}
-
-static int permit(struct attach *attach)
-{
-    int r = hypervisor_permit(attach->operation.state->hypervisor, attach->operation.identity.domid,
-                              segment_frames(attach->attachment->segment));
-
-    if (r < 0)
-        return map_failed(attach, r);
-    attach->reached = TEARDOWN_MAPPED;
-    mapping_start(&attach->mapping, attach->operation.state->hypervisor,
-                  attach->operation.identity.domid, attach->attachment->first,
-                  segment_frames(attach->attachment->segment));
-    return 0;
 }
 
 static int persist(struct attach *attach, enum attachment_state state)
@@ -311,30 +281,33 @@ static void commit_result(struct attach *attach)
         no_memory(attach);
 }
 
-/* Does one phase. Returns 0: on to the next; MAPPING_MORE: again; a refusal: roll back. */
+/* What has not reached the hypervisor is given up when the daemon stops: it may take long. */
+static int wipe(struct attach *attach, bool *ret_again)
+{
+    if (attach->operation.state->operations.stopping)
+        return error_set(&attach->operation.error, XENSHM_BUSY, "the daemon is stopping");
+    *ret_again =
+        !claim_wipe_slice(&attach->scrub, attach->operation.state, attach->attachment->segment);
+    return 0;
+}
+
+/* Does one phase. Returns 0: on to the next, or the same *ret_again; a refusal: roll back. */
 static int forward(struct attach *attach, bool *ret_again)
 {
     int r;
 
     switch (attach->phase) {
     case WIPE:
-        *ret_again = !scrub_slice(&attach->scrub, OPERATION_SLICE);
-        return 0;
+        return wipe(attach, ret_again);
     case PERSIST:
         r = persist(attach, ATTACHMENT_ATTACHING);
-        attach->reached = r ? TEARDOWN_CLAIMED : TEARDOWN_PERSISTED;
+        attach->persisted = r == 0;
+        bringup_start(&attach->bringup, attach->operation.state, attach->attachment);
         return r;
-    case PERMIT:
-        /* Should this fail half-way, the permission is to be taken back. */
-        attach->reached = TEARDOWN_PERMITTED;
-        return permit(attach);
-    case MAP:
-        r = mapping_map_slice(&attach->mapping, OPERATION_SLICE);
+    case BRING_UP:
+        r = bringup_slice(&attach->bringup);
         *ret_again = r == MAPPING_MORE;
         return r == 0 || *ret_again ? 0 : map_failed(attach, r);
-    case PUBLISH:
-        r = publish_attached(attach->operation.state->hypervisor, attach->attachment);
-        return r < 0 ? map_failed(attach, r) : 0;
     default:
         return persist(attach, ATTACHMENT_ATTACHED);
     }
@@ -358,9 +331,11 @@ static enum operation_turn roll_back(struct attach *attach)
 /* `looked`: the guests are as of this turn. */
 static void begin_roll_back(struct attach *attach, bool looked)
 {
-    teardown_start(&attach->teardown, attach->operation.state, attach->attachment, attach->reached);
+    progress_end(attach->attachment->segment);
+    teardown_start(&attach->teardown, attach->operation.state, attach->attachment,
+                   attach->persisted ? attach->bringup.reached : TEARDOWN_CLAIMED);
     attach->teardown.looked = looked;
-    attach->teardown.announce = attach->phase >= PUBLISH;
+    attach->teardown.announce = attach->bringup.announced;
     attach->attachment->state = ATTACHMENT_DETACHING;
     attach->phase = ROLL_BACK;
 }
@@ -414,25 +389,23 @@ int operation_attach(struct state *state, const struct attach_request *request,
 {
     struct attach *attach;
 
-    if (state->operations.count >= state->limits.operations)
-        return error_set(error, XENSHM_TOO_MANY, "%zu operations are under way, the most",
-                         state->operations.count);
-    attach = calloc(1, sizeof(*attach));
+    attach = operation_new(sizeof(*attach),
+                           &(struct operation){
+                               .step = attach_step,
+                               .free = attach_free,
+                               .state = state,
+                               .identity = request->guest,
+                               .done = done,
+                               .done_context = context,
+                           },
+                           error);
     if (!attach)
-        return error_set(error, MESSAGE_INTERNAL_ERROR, "out of memory");
-    attach->operation = (struct operation){
-        .step = attach_step,
-        .free = attach_free,
-        .state = state,
-        .identity = request->guest,
-        .done = done,
-        .done_context = context,
-    };
+        return error->code;
     attach->pages = bytes_to_pages(request->size);
     attach->address = request->address;
     attach->uid = request->uid;
     attach->pool = request->pool;
-    attach->deadline = state_now() + state->limits.holder_wait;
+    attach->deadline = clock_milliseconds() + state->limits.holder_wait;
     if (request->segment)
         snprintf(attach->share, sizeof(attach->share), "%s", request->segment);
     if (request->name)

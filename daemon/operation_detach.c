@@ -218,21 +218,19 @@ int operation_detach(struct state *state, const struct detach_request *request,
 {
     struct detach *detach;
 
-    if (state->operations.count >= state->limits.operations)
-        return error_set(error, XENSHM_TOO_MANY, "%zu operations are under way, the most",
-                         state->operations.count);
-    detach = calloc(1, sizeof(*detach));
+    detach = operation_new(sizeof(*detach),
+                           &(struct operation){
+                               .step = detach_step,
+                               .free = detach_free,
+                               .state = state,
+                               .identity = request->guest,
+                               .all_segments = !request->segment,
+                               .done = done,
+                               .done_context = context,
+                           },
+                           error);
     if (!detach)
-        return error_set(error, MESSAGE_INTERNAL_ERROR, "out of memory");
-    detach->operation = (struct operation){
-        .step = detach_step,
-        .free = detach_free,
-        .state = state,
-        .identity = request->guest,
-        .all_segments = !request->segment,
-        .done = done,
-        .done_context = context,
-    };
+        return error->code;
     detach->detached = json_array();
     detach->all = request->all;
     if (request->segment)

@@ -52,6 +52,9 @@ static enum operation_turn reclaim_step(struct operation *operation)
     r = teardown_slice(&reclaim->teardown);
     if (r == TEARDOWN_MORE)
         return OPERATION_AGAIN;
+    /* It may have stood in the way of a standing order. */
+    if (operation->state->orders.count > 0)
+        state_request_reconcile(operation->state);
     if (r == 0)
         log_info("segment %s: taken back from domain %u%s", operation->segment,
                  operation->identity.domid, reclaim->teardown.gone ? ", which is gone" : "");

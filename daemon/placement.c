@@ -15,21 +15,23 @@ static int no_memory(struct error *error)
 }
 
 /* Takes the pages from `pool`. Returns 0, POOL_E_FULL or -ENOMEM. */
-static int claim_pages(struct state_pool *pool, uint64_t pages, struct segment *segment)
+static int claim_pages(struct state_pool *pool, const struct placement_request *request,
+                       struct segment *segment)
 {
-    int r = pool_allocate(pool->pool, pages, 1, segment, &segment->run);
+    int r = pool_allocate(pool->pool, request->pages, request->align, segment, &segment->run);
 
     if (r == 0)
         segment->pool = pool;
     return r;
 }
 
-static int claim_anywhere(struct state *state, uint64_t pages, struct segment *segment)
+static int claim_anywhere(struct state *state, const struct placement_request *request,
+                          struct segment *segment)
 {
     int r = POOL_E_FULL;
 
     for (size_t i = 0; i < state->pool_count && r == POOL_E_FULL; i++)
-        r = claim_pages(&state->pools[i], pages, segment);
+        r = claim_pages(&state->pools[i], request, segment);
     return r;
 }
 
@@ -72,6 +74,9 @@ static struct held count_held(const struct state *state, const struct state_pool
         } else if (pool_run_state(run) == POOL_QUARANTINED && segment) {
             held.guest = TAILQ_FIRST(&segment->attachments)->guest_name;
             held.how = "in quarantine";
+        } else if (segment && segment_waiting(segment)) {
+            held.guest = TAILQ_FIRST(&segment->attachments)->guest_name;
+            held.how = "while it reboots";
         } else {
             continue;
         }
@@ -80,14 +85,20 @@ static struct held count_held(const struct state *state, const struct state_pool
     return held;
 }
 
-static int refuse_full(const struct state *state, const struct state_pool *pool, uint64_t pages,
-                       struct error *error)
+static int refuse_full(const struct state *state, const struct state_pool *pool,
+                       const struct placement_request *request, struct error *error)
 {
+    uint64_t pages = request->pages;
     uint64_t free_pages = pool_free_pages(pool->pool);
     uint64_t largest = pool_largest_free(pool->pool);
     struct held held = count_held(state, pool);
     const char *plural = free_pages == 1 ? "" : "s";
 
+    if (largest >= pages)
+        return error_set(error, XENSHM_POOL_FULL,
+                         "pool '%s' has %" PRIu64 " free pages in a row, but not %" PRIu64
+                         " from a multiple of 0x%" PRIx64 " on",
+                         pool->name, largest, pages, pages_to_bytes(request->align));
     if (free_pages >= pages)
         return error_set(error, XENSHM_POOL_FULL,
                          "pool '%s' has %" PRIu64 " free pages, at most %" PRIu64
@@ -98,6 +109,11 @@ static int refuse_full(const struct state *state, const struct state_pool *pool,
                          "pool '%s' has %" PRIu64 " free page%s, %" PRIu64
                          " wanted: guest '%s' holds pages %s",
                          pool->name, free_pages, plural, pages, held.guest, held.how);
+    if (held.guest && pages <= pool->frames.count)
+        return error_set(error, XENSHM_POOL_FULL,
+                         "pool '%s' has %" PRIu64 " free page%s, %" PRIu64
+                         " wanted; guest '%s' holds %" PRIu64 " %s",
+                         pool->name, free_pages, plural, pages, held.guest, held.pages, held.how);
     return error_set(error, XENSHM_POOL_FULL,
                      "pool '%s' has %" PRIu64 " free page%s, %" PRIu64 " wanted", pool->name,
                      free_pages, plural, pages);
@@ -113,16 +129,14 @@ static int claim_for_request(struct state *state, const struct placement_request
         error_set(error, XENSHM_POOL_UNKNOWN, "there is no pool");
         return error_set_hint(error, "the daemon's log says why no UIO device became one");
     }
-    r = pool ? claim_pages(pool, request->pages, segment)
-             : claim_anywhere(state, request->pages, segment);
+    r = pool ? claim_pages(pool, request, segment) : claim_anywhere(state, request, segment);
     if (r == POOL_E_FULL)
-        return refuse_full(state, pool ? pool : roomiest(state), request->pages, error);
+        return refuse_full(state, pool ? pool : roomiest(state), request, error);
     return r < 0 ? no_memory(error) : 0;
 }
 
-int placement_segment(struct state *state, const struct guest *guest,
-                      const struct placement_request *request, struct segment **ret_segment,
-                      struct error *error)
+int placement_segment(struct state *state, const struct placement_request *request,
+                      struct segment **ret_segment, struct error *error)
 {
     char name[PARAMS_NAME_MAX + 1];
     struct segment *segment;
@@ -131,7 +145,7 @@ int placement_segment(struct state *state, const struct guest *guest,
     if (request->name[0])
         strcpy(name, request->name);
     else
-        segment_default_name(&state->segments, guest->name, name);
+        segment_default_name(&state->segments, request->guest, name);
     if (segment_find(&state->segments, name))
         return error_set(error, XENSHM_SEGMENT_EXISTS, "a segment called '%s' exists", name);
     if (segment_new(&state->segments, name, &segment) < 0)

@@ -10,15 +10,16 @@
 
 struct placement_request {
     const char *name;        /* "": <guest>-<n> */
+    const char *guest;       /* for that; else not looked at */
     struct state_pool *pool; /* NULL: the first, by host address, in which it fits */
     uint64_t pages;
+    uint64_t align; /* pages; a power of two */
     uint32_t uid;
 };
 
 /* A new segment with claimed pages. Returns 0, or a refusal in *error and nothing changed. */
-int placement_segment(struct state *state, const struct guest *guest,
-                      const struct placement_request *request, struct segment **ret_segment,
-                      struct error *error);
+int placement_segment(struct state *state, const struct placement_request *request,
+                      struct segment **ret_segment, struct error *error);
 
 struct placement {
     gfn_t first;

@@ -5,9 +5,19 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "clock.h"
+#include "describe.h"
 #include "holders.h"
 #include "log.h"
 #include "operation_reclaim.h"
+#include "operation_restore.h"
+#include "order.h"
+
+/* A domain is built in seconds: so long it is looked at so often, in milliseconds. */
+#define BUILDING_TIME 30000
+#define BUILDING_LOOK 20
+/* How long a guest that went unseen is awaited at most, in milliseconds. */
+#define UNSEEN_GRACE 5000
 
 /* The guest's attachments are in the order of their addresses: only neighbours can clash. */
 static bool clashes(struct attachment *attachment)
@@ -18,6 +28,24 @@ static bool clashes(struct attachment *attachment)
     return (before &&
             gfn_range_overlaps(attachment_frames(before), attachment_frames(attachment))) ||
            (behind && gfn_range_overlaps(attachment_frames(behind), attachment_frames(attachment)));
+}
+
+/*
+ * Nobody saw how a guest went while the daemon was away. It may be rebooting: a toolstack takes
+ * about two seconds until the next domain is there.
+ */
+static void await_guest(struct state *state, struct guest *guest,
+                        const struct store_attachment *stored)
+{
+    uint64_t grace = state->limits.restart_grace;
+
+    if (stored->state == ATTACHMENT_ATTACHED && grace > UNSEEN_GRACE)
+        grace = UNSEEN_GRACE;
+    if ((stored->state == ATTACHMENT_ATTACHED && !guest->awaited_until) ||
+        stored->state == ATTACHMENT_WAITING)
+        guest_await(guest, grace);
+    if (!guest->name[0])
+        memcpy(guest->name, stored->guest_name, DOMAIN_NAME_MAX);
 }
 
 static int load_attachment(struct state *state, struct segment *segment,
@@ -34,6 +62,7 @@ static int load_attachment(struct state *state, struct segment *segment,
         r = attachment_new(&state->segments, segment, &stored->identity, &attachment);
     if (r < 0)
         return r;
+    await_guest(state, guest, stored);
     attachment->first = stored->first;
     attachment->state = stored->state;
     memcpy(attachment->guest_name, stored->guest_name, DOMAIN_NAME_MAX);
@@ -108,14 +137,72 @@ int reconcile_load(struct state *state)
     return store_load(state->store, load_segment, state);
 }
 
-static bool to_be_reclaimed(const struct attachment *attachment)
+static void reclaim(struct state *state, struct attachment *attachment)
+{
+    if (operation_reclaim(state, attachment) < 0)
+        log_error("segment %s: out of memory to take it back", attachment->segment->name);
+}
+
+static void restore(struct state *state, struct attachment *attachment, const struct guest *guest)
+{
+    if (operation_restore(state, attachment, guest) < 0)
+        log_error("segment %s: out of memory to give it back", attachment->segment->name);
+}
+
+/* Its guest is rebooting, or perhaps is: what it had stays reserved. */
+static void wait_for(struct state *state, struct attachment *attachment)
+{
+    int r;
+
+    if (attachment->state == ATTACHMENT_WAITING)
+        return;
+    attachment->state = ATTACHMENT_WAITING;
+    r = store_write(state->store, attachment->segment, NULL);
+    if (r < 0) {
+        /* It is as well kept so; the next look tries again. */
+        attachment->state = ATTACHMENT_ATTACHED;
+        log_error("segment %s: it cannot be written to the store: %s", attachment->segment->name,
+                  strerror(-r));
+        return;
+    }
+    log_info("segment %s: waits for guest %s to be back", attachment->segment->name,
+             attachment->guest_name);
+    events_emit(&state->events, "attachment.waiting",
+                events_wanted(&state->events) ? describe_attachment(attachment) : NULL);
+}
+
+/* Of a guest that may be rebooting: follow it, wait for it, or give it up. */
+static void follow_guest(struct state *state, struct attachment *attachment)
+{
+    struct guest *guest = attachment->guest;
+    struct guest *successor = guest_successor(&state->guests, guest);
+
+    if (guest->alive && guest->shutdown == DOMAIN_RUNNING) {
+        /* It was interrupted in coming back, or its shutdown was a reset and it goes on. */
+        if (attachment->state == ATTACHMENT_WAITING && guest->config.known)
+            restore(state, attachment, guest);
+    } else if (guest->alive && !guest_shutdown_returns(guest->shutdown)) {
+        /* Off, or suspended: its attachments are where they are until it is gone. */
+    } else if (successor) {
+        wait_for(state, attachment);
+        if (attachment->state == ATTACHMENT_WAITING)
+            restore(state, attachment, successor);
+    } else if (guest->alive || guest_is_awaited(&state->guests, guest)) {
+        wait_for(state, attachment);
+    } else {
+        reclaim(state, attachment);
+    }
+}
+
+/* May end at once: then the attachment is gone, and with its last one the segment. */
+static void reconcile_attachment(struct state *state, struct attachment *attachment)
 {
     if (attachment->busy)
-        return false;
-    if (!attachment->guest->alive)
-        return true;
-    /* Nobody is at work on it: it was interrupted, or it failed. */
-    return attachment->state != ATTACHMENT_ATTACHED;
+        return;
+    if (attachment->state == ATTACHMENT_ATTACHED || attachment->state == ATTACHMENT_WAITING)
+        follow_guest(state, attachment);
+    else
+        reclaim(state, attachment); /* it was interrupted, or it failed */
 }
 
 /* Nothing holds it: a file that says so was not written by us, or not lately. */
@@ -132,7 +219,6 @@ static void drop_abandoned(struct state *state, struct segment *segment)
         segment_remove(&state->segments, segment);
 }
 
-/* Reclaiming may end at once: then the attachment is gone, and with its last one the segment. */
 static void reconcile_segment(struct state *state, struct segment *segment)
 {
     struct attachment *attachment, *next;
@@ -143,9 +229,28 @@ static void reconcile_segment(struct state *state, struct segment *segment)
     }
     for (attachment = TAILQ_FIRST(&segment->attachments); attachment; attachment = next) {
         next = TAILQ_NEXT(attachment, segment_link);
-        if (to_be_reclaimed(attachment) && operation_reclaim(state, attachment) < 0)
-            log_error("segment %s: out of memory to take it back", segment->name);
+        reconcile_attachment(state, attachment);
     }
+}
+
+/*
+ * Nothing tells when a domain that is being built gets its configuration, or when a wait is over:
+ * it is looked for then.
+ */
+static void arrange_next(struct state *state)
+{
+    uint64_t now = clock_milliseconds();
+    uint64_t end = guests_next_end(&state->guests);
+    struct timeval delay;
+
+    if (guests_any_being_built(&state->guests, BUILDING_TIME) &&
+        (state->segments.count > 0 || state->orders.count > 0))
+        end = end < now + BUILDING_LOOK ? end : now + BUILDING_LOOK;
+    if (end == UINT64_MAX || !state->reconcile_event)
+        return;
+    end = end > now ? end - now : 0;
+    delay = (struct timeval){ .tv_sec = (time_t)(end / 1000), .tv_usec = end % 1000 * 1000 };
+    event_add(state->reconcile_event, &delay);
 }
 
 void reconcile(struct state *state)
@@ -162,4 +267,6 @@ void reconcile(struct state *state)
         next = segment_next(segment);
         reconcile_segment(state, segment);
     }
+    orders_apply(state);
+    arrange_next(state);
 }

@@ -131,16 +131,27 @@ struct mfn_range segment_frames(const struct segment *segment)
     return pool_run_frames(segment->run);
 }
 
-bool segment_quarantined(const struct segment *segment)
+/* Is it not kept, and are all its attachments (at least one) in that state? */
+static bool exists_only(const struct segment *segment, enum attachment_state state)
 {
     struct attachment *attachment;
 
     if (segment->kept || TAILQ_EMPTY(&segment->attachments))
         return false;
     TAILQ_FOREACH(attachment, &segment->attachments, segment_link)
-        if (attachment->state != ATTACHMENT_QUARANTINED)
+        if (attachment->state != state)
             return false;
     return true;
+}
+
+bool segment_quarantined(const struct segment *segment)
+{
+    return exists_only(segment, ATTACHMENT_QUARANTINED);
+}
+
+bool segment_waiting(const struct segment *segment)
+{
+    return exists_only(segment, ATTACHMENT_WAITING);
 }
 
 void segment_mark_run(struct segment *segment)
@@ -204,6 +215,17 @@ struct attachment *segment_attachment(struct segment *segment, const struct gues
 
     TAILQ_FOREACH(attachment, &segment->attachments, segment_link)
         if (attachment->guest == guest)
+            return attachment;
+    return NULL;
+}
+
+struct attachment *segment_attachment_of(struct segment *segment,
+                                         const uint8_t uuid[static DOMAIN_UUID_SIZE])
+{
+    struct attachment *attachment;
+
+    TAILQ_FOREACH(attachment, &segment->attachments, segment_link)
+        if (memcmp(attachment->identity.uuid, uuid, DOMAIN_UUID_SIZE) == 0)
             return attachment;
     return NULL;
 }

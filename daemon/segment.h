@@ -42,7 +42,8 @@ bool domain_identity_equal(const struct domain_identity *a, const struct domain_
 enum attachment_state {
     ATTACHMENT_ATTACHING, /* in the store, not confirmed in the guest */
     ATTACHMENT_ATTACHED,
-    ATTACHMENT_WAITING, /* its guest is rebooting */
+    ATTACHMENT_WAITING, /* its guest is rebooting: it is not in the guest that comes, or not whole
+                         */
     ATTACHMENT_DETACHING,
     ATTACHMENT_QUARANTINED, /* taking it away failed: the guest may still have the pages */
 };
@@ -61,6 +62,13 @@ struct attachment {
 
 TAILQ_HEAD(attachment_list, attachment);
 
+/* What is being done to a segment's pages, a slice at a time. */
+struct segment_progress {
+    const char *step; /* "wiping", "mapping", "unmapping"; NULL: nothing */
+    uint64_t pages;   /* done */
+    uint64_t told_at; /* the last event; clock_milliseconds() */
+};
+
 struct segment {
     char name[PARAMS_NAME_MAX + 1];
     struct state_pool *pool;
@@ -68,6 +76,8 @@ struct segment {
     bool kept;            /* lives until it is freed, not only while attached */
     uint64_t epoch;
     uint32_t owner_uid;
+    bool clash; /* a guest has some of its pages by its own iomem: see holders.h */
+    struct segment_progress progress;
     struct attachment_list attachments;
     size_t attachment_count;
     RB_ENTRY(segment) link; /* in segments.tree */
@@ -105,7 +115,9 @@ void segment_default_name(struct segments *segments, const char *guest,
 struct mfn_range segment_frames(const struct segment *segment);
 /* True when it only still exists because taking it away from its last guests failed. */
 bool segment_quarantined(const struct segment *segment);
-/* Shows that in the pool: after a change of its attachments' states. */
+/* True when it only still exists because its guests may come back from a reboot. */
+bool segment_waiting(const struct segment *segment);
+/* Shows quarantine in the pool: after a change of its attachments' states. */
 void segment_mark_run(struct segment *segment);
 
 /* A new attachment, in state ATTACHING, of no guest yet. Owned by the segment. */
@@ -116,6 +128,9 @@ void attachment_remove(struct segments *segments, struct attachment *attachment)
 void attachment_set_guest(struct attachment *attachment, struct guest *guest);
 struct gfn_range attachment_frames(const struct attachment *attachment);
 struct attachment *segment_attachment(struct segment *segment, const struct guest *guest);
+/* The same by UUID, under whatever domid: an attachment that waits has the one of before. */
+struct attachment *segment_attachment_of(struct segment *segment,
+                                         const uint8_t uuid[static DOMAIN_UUID_SIZE]);
 
 /* "attached" and so on, as in the protocol and in the store. */
 const char *attachment_state_name(enum attachment_state state);

@@ -2,7 +2,6 @@
 #include "state.h"
 
 #include <string.h>
-#include <time.h>
 
 struct state_pool *state_find_pool(struct state *state, const char *name)
 {
@@ -21,12 +20,4 @@ void state_request_reconcile(struct state *state)
 {
     if (state->reconcile_event)
         event_active(state->reconcile_event, EV_TIMEOUT, 0);
-}
-
-uint64_t state_now(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }

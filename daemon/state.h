@@ -10,19 +10,22 @@
 
 #include <event2/event.h>
 
+#include "events.h"
 #include "guest.h"
 #include "hypervisor.h"
 #include "operation.h"
+#include "order.h"
 #include "pool.h"
 #include "segment.h"
 #include "store.h"
 
 struct state_limits {
     uint64_t segments;
-    uint64_t attachments; /* of one guest */
-    uint64_t operations;  /* under way or waiting */
-    uint64_t holder_wait; /* milliseconds that an allocation waits for unknown holders */
-    bool unknown_holders; /* allocate in spite of them */
+    uint64_t attachments;   /* of one guest */
+    uint64_t operations;    /* under way or waiting */
+    uint64_t holder_wait;   /* milliseconds that an allocation waits for unknown holders */
+    bool unknown_holders;   /* allocate in spite of them */
+    uint64_t restart_grace; /* milliseconds that a rebooting guest is awaited */
 };
 
 struct state {
@@ -34,6 +37,8 @@ struct state {
     struct segments segments;
     struct guests guests;
     struct operations operations;
+    struct orders orders;
+    struct events events;
     struct state_limits limits;
     uint64_t holders_version;      /* of guests, as of the last pool_set_foreign() */
     struct event *reconcile_event; /* made active to have reconcile() run soon */
@@ -45,5 +50,3 @@ struct state_pool *state_find_pool(struct state *state, const char *name);
 volatile void *state_pool_address(const struct state_pool *pool, mfn_t first);
 /* Asks for a reconcile() from the event loop. */
 void state_request_reconcile(struct state *state);
-/* Milliseconds of a clock that only goes forward. */
-uint64_t state_now(void);

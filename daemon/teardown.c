@@ -4,7 +4,9 @@
 #include <errno.h>
 #include <string.h>
 
+#include "describe.h"
 #include "log.h"
+#include "progress.h"
 #include "publish.h"
 
 enum { PHASE_ANNOUNCE, PHASE_PERMIT, PHASE_UNMAP, PHASE_REVOKE, PHASE_UNPUBLISH, PHASE_FORGET };
@@ -47,6 +49,15 @@ static int first_look(struct teardown *teardown)
     return needed ? look(teardown) : 0;
 }
 
+static int unmap(struct teardown *teardown)
+{
+    int r = mapping_unmap_slice(&teardown->mapping, OPERATION_SLICE);
+
+    progress_tell(teardown->state, teardown->attachment->segment, "unmapping",
+                  teardown->mapping.done);
+    return r;
+}
+
 static int hypervisor_phase(struct teardown *teardown)
 {
     struct hypervisor *hypervisor = teardown->state->hypervisor;
@@ -64,9 +75,7 @@ static int hypervisor_phase(struct teardown *teardown)
         /* Unmapping needs the permission, which an interrupted earlier try may have taken. */
         return teardown->from < TEARDOWN_MAPPED ? 0 : hypervisor_permit(hypervisor, domid, frames);
     case PHASE_UNMAP:
-        return teardown->from < TEARDOWN_MAPPED
-                   ? 0
-                   : mapping_unmap_slice(&teardown->mapping, OPERATION_SLICE);
+        return teardown->from < TEARDOWN_MAPPED ? 0 : unmap(teardown);
     case PHASE_REVOKE:
         /* Unmap, then revoke: revoking does not unmap. */
         return teardown->from < TEARDOWN_PERMITTED ? 0
@@ -109,6 +118,9 @@ static int quarantine(struct teardown *teardown, int why)
     struct segment *segment = attachment->segment;
     bool first_time = attachment->state != ATTACHMENT_QUARANTINED;
 
+    progress_end(segment);
+    if (teardown->keep)
+        return why;
     attachment->state = ATTACHMENT_QUARANTINED;
     attachment->busy = NULL;
     segment_mark_run(segment);
@@ -118,6 +130,9 @@ static int quarantine(struct teardown *teardown, int why)
                   segment->name, attachment->guest_name, strerror(-why));
         /* As good as it gets: without this the file says "detaching", which repairs the same. */
         store_write(teardown->state->store, segment, NULL);
+        events_emit(&teardown->state->events, "attachment.quarantined",
+                    events_wanted(&teardown->state->events) ? describe_attachment(attachment)
+                                                            : NULL);
     }
     return why;
 }
@@ -139,6 +154,9 @@ int teardown_slice(struct teardown *teardown)
                 return quarantine(teardown, r);
         }
     }
+    progress_end(teardown->attachment->segment);
+    if (teardown->keep)
+        return 0;
     r = forget(teardown);
     teardown->store_failed = r < 0;
     return r < 0 ? quarantine(teardown, r) : 0;

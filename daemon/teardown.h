@@ -25,6 +25,7 @@ struct teardown {
     enum teardown_from from;
     bool looked;   /* the caller has refreshed the guests in this turn: spares the first look */
     bool announce; /* the guest may have been told that it is attached */
+    bool keep;     /* out of this domain only: the attachment stays, for the guest's next one */
     bool gone;     /* the guest is confirmed dead: the hypervisor has nothing left to take back */
     bool store_failed; /* what failed is the store, not the hypervisor */
     int phase;
@@ -36,7 +37,8 @@ void teardown_start(struct teardown *teardown, struct state *state, struct attac
 
 /*
  * One slice. Returns TEARDOWN_MORE, or 0: done, the attachment is freed, and the segment too if it
- * was its last and the segment is not kept; or -errno: it is quarantined, and logged.
+ * was its last and the segment is not kept; or -errno: it is quarantined, and logged. With `keep`
+ * neither: it only is, or is perhaps not, out of its domain.
  */
 enum { TEARDOWN_MORE = 1 };
 int teardown_slice(struct teardown *teardown);

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "claim.h"
+
+#include <string.h>
+
+#include "holders.h"
+#include "progress.h"
+
+int claim_check_holder(const struct guest *holder, struct error *error)
+{
+    return error_set(error, XENSHM_HOLDER_UNKNOWN,
+                     "domain %u ('%s') has no configuration yet, so it may hold any page",
+                     holder->identity.domid, holder->name);
+}
+
+int claim_check_store(struct state *state, struct error *error)
+{
+    const char *file = store_bad_file(state->store);
+
+    if (!file)
+        return 0;
+    return error_set(error, XENSHM_PAGES_HELD,
+                     "store file segments/%s cannot be understood: what it describes is held",
+                     file);
+}
+
+int claim_allowed(struct state *state, struct error *error)
+{
+    const struct guest *holder = NULL;
+    int r;
+
+    r = holders_refresh(state);
+    if (r < 0)
+        return error_set(error, XENSHM_HYPERVISOR_FAILED, "listing the domains failed: %s",
+                         strerror(-r));
+    if (!state->limits.unknown_holders)
+        holder = guests_unknown_holder(&state->guests);
+    if (holder)
+        return claim_check_holder(holder, error);
+    if (claim_check_store(state, error))
+        return error->code;
+    if (state->segments.count >= state->limits.segments)
+        return error_set(error, XENSHM_TOO_MANY, "there are %zu segments, the most",
+                         state->segments.count);
+    return 0;
+}
+
+/* Pages of dead guests that will be free by then. */
+static bool dead_guests_hold_pages(struct state *state, uint64_t deadline)
+{
+    struct guest *guest = guest_first(&state->guests);
+
+    for (; guest; guest = guest_next(guest))
+        if (!guest->alive && !TAILQ_EMPTY(&guest->attachments) && guest->awaited_until < deadline)
+            return true;
+    return false;
+}
+
+bool claim_may_become_possible(struct state *state, const struct error *error, uint64_t deadline)
+{
+    if (error->code == XENSHM_HOLDER_UNKNOWN)
+        return true;
+    if (error->code != XENSHM_POOL_FULL && error->code != XENSHM_PAGES_HELD)
+        return false;
+    if (store_bad_file(state->store) || !dead_guests_hold_pages(state, deadline))
+        return false;
+    state_request_reconcile(state);
+    return true;
+}
+
+void claim_wipe_start(struct scrub *scrub, const struct segment *segment)
+{
+    scrub_start(scrub, state_pool_address(segment->pool, segment_frames(segment).first),
+                pages_to_bytes(segment_frames(segment).count));
+}
+
+bool claim_wipe_slice(struct scrub *scrub, struct state *state, struct segment *segment)
+{
+    uint64_t pages = segment_frames(segment).count;
+
+    if (scrub_slice(scrub, OPERATION_SLICE)) {
+        progress_end(segment);
+        return true;
+    }
+    progress_tell(state, segment, "wiping", pages - scrub->words * sizeof(uint64_t) / PAGE_SIZE);
+    return false;
+}
