@@ -159,6 +159,24 @@ answered() {
 	answer | grep -q "^end $token"
 }
 
+# guest_leave NAME COMMAND: has the guest run a command from which it does not come back.
+guest_leave() {
+	tty=$(xenstore-read "/local/domain/$(guest_id "$1")/console/tty")
+	# What the next domain of that name says goes into a new file.
+	rm -f "$CONSOLES/guest-$1.log"
+	echo "leave $2" >"$tty"
+}
+
+# guest_has_new_domain NAME OLD-DOMID
+guest_has_new_domain() {
+	id=$(guest_id "$1") && [ "$id" != "$2" ]
+}
+
+# guest_back NAME OLD-DOMID: waits until xl has made the guest anew and it is up.
+guest_back() {
+	eventually 60 guest_has_new_domain "$1" "$2" && guest_wait "$1"
+}
+
 # ---- shared bytes
 
 # uio POOL: the device of a pool.
