@@ -19,10 +19,11 @@
 
 struct state_limits {
     uint64_t segments;
-    uint64_t attachments; /* of one guest */
-    uint64_t operations;  /* under way or waiting */
-    uint64_t holder_wait; /* milliseconds that an allocation waits for unknown holders */
-    bool unknown_holders; /* allocate in spite of them */
+    uint64_t attachments;   /* of one guest */
+    uint64_t operations;    /* under way or waiting */
+    uint64_t holder_wait;   /* milliseconds that an allocation waits for unknown holders */
+    bool unknown_holders;   /* allocate in spite of them */
+    uint64_t restart_grace; /* milliseconds that attachments wait for a guest that restarts */
 };
 
 struct state {

@@ -20,7 +20,7 @@ LEVELS = [
      "operation_attach", "operation_detach", "operation_reclaim"},
     {"reconcile", "connection"},
     {"dispatch", "methods"},
-    {"listener", "options", "daemon"},
+    {"listener", "options", "reload", "daemon"},
     {"main", "main_sim"},
 ]
 LEVEL = {name: number for number, names in enumerate(LEVELS) for name in names}
