@@ -4,7 +4,8 @@
  *
  * Under systemd (JOURNAL_STREAM set) each line has the "<N>" priority prefix of sd-daemon(3);
  * otherwise the level in words. Text from outside is made printable. The level is the one piece of
- * process-wide state of the project: set once at start. Any thread.
+ * process-wide state of the project: set at the start and when the configuration is read again. Any
+ * thread.
  */
 #pragma once
 

@@ -8,6 +8,8 @@
 #include <ini.h>
 
 #include "cleanup.h"
+#include "config_segment.h"
+#include "config_value.h"
 #include "params.h"
 #include "range.h"
 #include "xenshm.h"
@@ -58,36 +60,6 @@ struct reader {
     int failed_at;    /* its line */
 };
 
-static void free_list(char **list)
-{
-    for (char **item = list; item && *item; item++)
-        free(*item);
-    free(list);
-}
-
-/* "a, b" -> { "a", "b", NULL }; NULL without memory. */
-static char **split_list(const char *text)
-{
-    size_t count = 0, room = strlen(text) / 2 + 2;
-    char **list = calloc(room, sizeof(*list));
-
-    while (list && *text) {
-        size_t length;
-
-        text += strspn(text, ", \t");
-        length = strcspn(text, ", \t");
-        if (length == 0)
-            break;
-        list[count] = strndup(text, length);
-        if (!list[count++]) {
-            free_list(list);
-            return NULL;
-        }
-        text += length;
-    }
-    return list;
-}
-
 int config_init(struct config *config)
 {
     *config = (struct config){
@@ -101,8 +73,8 @@ int config_init(struct config *config)
         .segments = 4096,
         .attachments = 1024,
         .operations = 128,
-        .pool_names = split_list("shared_mem*"),
-        .pool_compatibles = split_list(""),
+        .pool_names = config_split_list("shared_mem*"),
+        .pool_compatibles = config_split_list(""),
     };
     if (!config->state_dir || !config->operate_group || !config->read_group ||
         !config->pool_names || !config->pool_compatibles) {
@@ -118,49 +90,14 @@ void config_clear(struct config *config)
     free(config->socket);
     free(config->operate_group);
     free(config->read_group);
-    free_list(config->pool_names);
-    free_list(config->pool_compatibles);
+    config_free_list(config->pool_names);
+    config_free_list(config->pool_compatibles);
     for (size_t i = 0; i < config->pool_count; i++)
         free(config->pools[i].name);
     free(config->pools);
+    config_segments_clear(config);
+    free(config->path);
     *config = (struct config){ 0 };
-}
-
-static int set_text(char **target, const char *value)
-{
-    char *text = value[0] ? strdup(value) : NULL;
-
-    if (!text)
-        return -EINVAL;
-    free(*target);
-    *target = text;
-    return 0;
-}
-
-static int set_list(char ***target, const char *value)
-{
-    char **list = split_list(value);
-
-    if (!list)
-        return -ENOMEM;
-    free_list(*target);
-    *target = list;
-    return 0;
-}
-
-static int set_number(uint64_t *target, const char *value, uint64_t min, uint64_t max,
-                      uint64_t factor)
-{
-    size_t digits = strspn(value, "0123456789");
-    uint64_t number;
-
-    if (digits < 1 || digits > 9 || value[digits])
-        return -EINVAL;
-    number = strtoull(value, NULL, 10);
-    if (number < min || number > max)
-        return -EINVAL;
-    *target = number * factor;
-    return 0;
 }
 
 static int set_holders(bool *target, const char *value)
@@ -177,13 +114,13 @@ static int set_key(struct config *config, const struct key *key, const char *val
 
     switch (key->kind) {
     case TEXT:
-        return set_text(target, value);
+        return config_set_text(target, value);
     case LIST:
-        return set_list(target, value);
+        return config_set_list(target, value);
     case COUNT:
-        return set_number(target, value, 1, 1000000, 1);
+        return config_set_number(target, value, 1, 1000000, 1);
     case SECONDS:
-        return set_number(target, value, 0, 3600, 1000);
+        return config_set_number(target, value, 0, 3600, 1000);
     case LEVEL:
         return log_level_parse(value, target);
     case HOLDERS:
@@ -218,12 +155,39 @@ static int set_pool_key(struct config *config, const char *pool, const char *nam
     return 0;
 }
 
-static int invalid(struct reader *reader, const char *name, const char *why)
+/* The first failure is kept. Returns inih's word for failure. */
+static int fail(struct reader *reader, const struct error *why)
 {
-    if (!reader->why.code)
+    if (!reader->why.code) {
+        reader->why = *why;
         reader->failed_at = reader->number;
-    error_set(&reader->why, XENSHM_CONFIG_INVALID, "%s: %s", name, why);
-    return 0; /* inih's word for failure */
+    }
+    return 0;
+}
+
+static int invalid(struct reader *reader, const char *name, const char *reason)
+{
+    struct error why = { 0 };
+
+    error_set(&why, XENSHM_CONFIG_INVALID, "%s: %s", name, reason);
+    return fail(reader, &why);
+}
+
+static const char *why_not(int r)
+{
+    return r == -ENOMEM ? "out of memory" : "not a legal value";
+}
+
+/* A key of one of the sections that there are once. */
+static int handle_key(struct reader *reader, const char *name, const char *value)
+{
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+        if (strcmp(keys[i].section, reader->section) == 0 && strcmp(keys[i].name, name) == 0) {
+            int r = set_key(reader->config, &keys[i], value);
+
+            return r == 0 ? 1 : invalid(reader, name, why_not(r));
+        }
+    return invalid(reader, name, "unknown key, or in the wrong section");
 }
 
 static int handle(void *user, const char *cut_section, const char *name, const char *value)
@@ -235,13 +199,33 @@ static int handle(void *user, const char *cut_section, const char *name, const c
             return invalid(reader, name, "not a key of a pool, or not a legal value");
         return 1;
     }
-    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
-        if (strcmp(keys[i].section, reader->section) == 0 && strcmp(keys[i].name, name) == 0) {
-            if (set_key(reader->config, &keys[i], value) < 0)
-                return invalid(reader, name, "not a legal value");
+    if (config_segment_name(reader->section)) {
+        struct error why = { 0 };
+
+        if (config_segment_set(reader->config, name, value, &why) == 0)
             return 1;
-        }
-    return invalid(reader, name, "unknown key, or in the wrong section");
+        return fail(reader, &why);
+    }
+    return handle_key(reader, name, value);
+}
+
+/*
+ * At "[section]": inih tells its handler of keys only. A line that inih is going to refuse, for it
+ * has no "]", begins no section, and the keys after it have none.
+ */
+static void begin_section(struct reader *reader, const char *text)
+{
+    struct error why = { 0 };
+    const char *name;
+
+    reader->section[0] = '\0';
+    if (!strchr(text, ']'))
+        return;
+    snprintf(reader->section, sizeof(reader->section), "%.*s", (int)strcspn(text + 1, "]"),
+             text + 1);
+    name = config_segment_name(reader->section);
+    if (name && config_segment_begin(reader->config, name, reader->number, &why) != 0)
+        fail(reader, &why);
 }
 
 /* The line without byte order mark and indentation; a comment becomes an empty one. */
@@ -276,12 +260,23 @@ static char *read_line(char *buffer, int size, void *stream)
         invalid(reader, "the line", "it has a NUL");
     else if (strlen(text) >= (size_t)size)
         invalid(reader, "the line", "it is too long");
-    if (reader->why.code)
-        return NULL;
-    if (text[0] == '[')
-        snprintf(reader->section, sizeof(reader->section), "%.*s", (int)strcspn(text + 1, "]\n"),
-                 text + 1);
-    return strcpy(buffer, text);
+    else if (text[0] == '[')
+        begin_section(reader, text);
+    return reader->why.code ? NULL : strcpy(buffer, text);
+}
+
+/* Reads all of it: returns the line of what inih does not understand, or 0. */
+static int parse(struct reader *reader)
+{
+    int line = ini_parse_stream(read_line, reader, handle, reader);
+
+    free(reader->line);
+    /* inih goes on after such a line, so that a failure behind it may have been met too. */
+    if (line != 0 && line != reader->failed_at)
+        return line;
+    if (!reader->why.code)
+        config_segment_check(reader->config, &reader->failed_at, &reader->why);
+    return 0;
 }
 
 int config_read(struct config *config, const char *path, struct error *error)
@@ -292,10 +287,10 @@ int config_read(struct config *config, const char *path, struct error *error)
 
     if (!file)
         return error_set(error, XENSHM_CONFIG_INVALID, "%s: %s", path, strerror(errno));
-    line = ini_parse_stream(read_line, &reader, handle, &reader);
-    free(reader.line);
-    /* inih goes on after a line that it does not understand. */
-    if (line != 0 && line != reader.failed_at)
+    if (config_set_text(&config->path, path) < 0)
+        return error_set(error, XENSHM_CONFIG_INVALID, "%s: out of memory", path);
+    line = parse(&reader);
+    if (line != 0)
         return error_set(error, XENSHM_CONFIG_INVALID, "%s:%d: not a [section] or key = value",
                          path, line);
     if (reader.why.code)

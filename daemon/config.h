@@ -9,6 +9,8 @@
  *   log-level = info
  *   ; seconds that an allocation waits for a domain without a config
  *   holder-wait = 5
+ *   ; seconds that the attachments of a guest that restarts wait for it
+ *   restart-grace = 60
  *   ; or: ignore
  *   unknown-holders = refuse
  *   operate-group = xenshm
@@ -22,6 +24,19 @@
  *   [pool NAME]
  *   ; its place in every guest
  *   guest-address = 0x3a000000
+ *   [segment NAME]
+ *   ; a standing order, one section a NAME: bytes, or with K, M or G; whole pages are taken
+ *   size = 64K
+ *   ; default: the first in which it fits
+ *   pool = NAME
+ *   ; of its host address; a power of two
+ *   align = 2M
+ *   ; names or UUIDs, separated by commas; without any the segment is only kept
+ *   guests = a, b
+ *   ; in the guests; "identity": the host address; default: the pool's place
+ *   address = 0x3a000000
+ *
+ * Of a key that is repeated in its section the last one counts. A line has less than 200 bytes.
  */
 #pragma once
 
@@ -38,23 +53,24 @@ struct config_pool {
     uint64_t guest_address;
 };
 
-/* A section [segment NAME]. */
+/* [segment NAME]: what there is to be, whatever the clients ask for. */
 struct config_order {
     char *name;
-    char *pool;     /* NULL: any */
-    uint64_t size;  /* bytes, whole pages */
-    uint64_t align; /* bytes; 0: one page */
-    char **guests;  /* NULL-terminated, never NULL */
-    struct params_address address;
-    int line; /* of its section */
+    char *pool;                    /* NULL: any */
+    uint64_t size;                 /* bytes, whole pages */
+    uint64_t align;                /* bytes, a power of two; 0: one page */
+    char **guests;                 /* NULL-terminated, never NULL */
+    struct params_address address; /* in the guests */
+    int line;                      /* of its section */
 };
 
 struct config {
     char *state_dir;
     char *socket; /* NULL: xenshmd.sock in state_dir */
     enum log_level log_level;
-    uint64_t holder_wait; /* milliseconds */
-    bool unknown_holders; /* true: ignore them */
+    uint64_t holder_wait;   /* milliseconds */
+    uint64_t restart_grace; /* milliseconds */
+    bool unknown_holders;   /* true: ignore them */
     char *operate_group;
     char *read_group;
     uint64_t connections, segments, attachments, operations;
@@ -62,14 +78,17 @@ struct config {
     char **pool_compatibles; /* NULL-terminated */
     struct config_pool *pools;
     size_t pool_count;
-    uint64_t restart_grace; /* milliseconds */
-    struct config_order *orders;
+    struct config_order *orders; /* as in the file */
     size_t order_count;
-    char *path;
+    char *path; /* of the file read; NULL: none */
 };
 
-/* Defaults. Returns 0 or -ENOMEM; the caller owns the content: config_clear(). */
+/*
+ * Defaults. Returns 0 or -ENOMEM; the caller owns the content: config_clear(). A config may be
+ * moved by assignment; what it points to stays where it is.
+ */
 int config_init(struct config *config);
+/* Frees the content and zeroes the config, which is empty then: clearing it again does nothing. */
 void config_clear(struct config *config);
 
 /*

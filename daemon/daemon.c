@@ -16,6 +16,7 @@
 #include "log.h"
 #include "methods.h"
 #include "reconcile.h"
+#include "reload.h"
 #include "window.h"
 
 /* A look at the domains even if no event said so: events are hints. */
@@ -30,6 +31,7 @@ struct daemon {
     struct connections connections;
     struct listener listener;
     struct dispatcher dispatcher;
+    struct reload reload; /* with the configuration in force */
     struct event *signals[2];
     struct event *changes;
     struct event *slow_timer;
@@ -80,6 +82,7 @@ static void on_signal(evutil_socket_t number, short what, void *context)
         return;
     log_info("%s: stopping", strsignal(number));
     daemon->stop_at = clock_milliseconds() + STOP_TIME * 1000;
+    reload_stop(&daemon->reload);
     listener_close(&daemon->listener);
     operations_stop(&daemon->state.operations);
     on_stop_timer(-1, 0, daemon);
@@ -165,7 +168,7 @@ static int setup_events(struct daemon *daemon)
     }
     event_add(daemon->slow_timer, &interval);
     event_add(daemon->changes, NULL);
-    return 0;
+    return reload_open(&daemon->reload);
 }
 
 /*
@@ -188,8 +191,9 @@ static uint64_t limit_connections(uint64_t wanted)
     return wanted;
 }
 
-static int setup_listener(struct daemon *daemon, const struct config *config)
+static int setup_listener(struct daemon *daemon)
 {
+    const struct config *config = &daemon->reload.config;
     _cleanup_(cleanup_free) char *path = config_socket(config);
     struct access_policy policy;
     int r;
@@ -228,28 +232,17 @@ static struct event_base *new_event_base(void)
 
 static int setup_state(struct daemon *daemon, const struct daemon_setup *setup)
 {
-    const struct config *config = setup->config;
+    const struct config *config = &daemon->reload.config;
     struct state *state = &daemon->state;
     int r;
 
     state->hypervisor = setup->hypervisor;
     segments_init(&state->segments);
     guests_init(&state->guests);
-    state->limits = (struct state_limits){
-        .segments = config->segments,
-        .attachments = config->attachments,
-        .operations = config->operations,
-        .holder_wait = config->holder_wait,
-        .unknown_holders = config->unknown_holders,
-        .restart_grace = config->restart_grace,
-    };
-    state->guests.restart_grace = config->restart_grace;
+    reload_apply_limits(&daemon->reload);
     state->base = new_event_base();
     if (!state->base)
         return -ENOMEM;
-    r = orders_set(&state->orders, config);
-    if (r < 0)
-        return r;
     r = operations_init(&state->operations, state->base, state);
     if (r == 0)
         r = setup_pools(daemon, setup);
@@ -274,7 +267,7 @@ static void setup_dispatcher(struct daemon *daemon, const struct daemon_setup *s
         .connections = &daemon->connections,
         .tables = { methods, setup->extra_methods },
         .started_at = clock_milliseconds(),
-        .max_connections = limit_connections(setup->config->connections),
+        .max_connections = limit_connections(daemon->reload.config.connections),
     };
     daemon->connections = (struct connections){
         .base = daemon->state.base,
@@ -311,6 +304,7 @@ static void daemon_clear(struct daemon *daemon)
     store_close(state->store);
     free_event(daemon->signals[0]);
     free_event(daemon->signals[1]);
+    reload_clear(&daemon->reload);
     free_event(daemon->changes);
     free_event(daemon->slow_timer);
     free_event(daemon->stop_timer);
@@ -324,6 +318,14 @@ int daemon_run(const struct daemon_setup *setup)
     struct daemon daemon = { .listener.fd = -1 };
     int r;
 
+    daemon.reload = (struct reload){
+        .config = *setup->config,
+        .state = &daemon.state,
+        .listener = &daemon.listener,
+        .read = setup->reload,
+        .context = setup->reload_context,
+    };
+    *setup->config = (struct config){ 0 };
     /* Clients, xenstored and the reader of the log may go at any time. */
     signal(SIGPIPE, SIG_IGN);
     r = setup_state(&daemon, setup);
@@ -333,7 +335,7 @@ int daemon_run(const struct daemon_setup *setup)
         setup_dispatcher(&daemon, setup);
         /* Before the first client: what an earlier run left half-done is repaired first. */
         reconcile(&daemon.state);
-        r = setup_listener(&daemon, setup->config);
+        r = setup_listener(&daemon);
     }
     if (r == 0)
         event_base_dispatch(daemon.state.base);

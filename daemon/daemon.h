@@ -18,7 +18,10 @@ struct daemon_pool {
 };
 
 struct daemon_setup {
-    const struct config *config;
+    struct config *config; /* taken over: the daemon owns its content and leaves it empty */
+    /* Reads the configuration again, see options_reload(), when SIGHUP asks for it. */
+    int (*reload)(void *context, struct config *ret_config, struct error *error);
+    void *reload_context;
     struct hypervisor *hypervisor;
     const struct daemon_pool *pools; /* ascending host address */
     size_t pool_count;
@@ -26,5 +29,8 @@ struct daemon_setup {
     store_fault_fn store_fault;         /* may be NULL; its context is the hypervisor */
 };
 
-/* Runs until SIGTERM or SIGINT. Returns 0 or -errno, which has been logged. */
+/*
+ * Runs until SIGTERM or SIGINT. Returns 0 or -errno, which has been logged; setup->config is empty
+ * then.
+ */
 int daemon_run(const struct daemon_setup *setup);

@@ -176,6 +176,11 @@ int listener_open(struct listener *listener, struct connections *connections,
     return 0;
 }
 
+void listener_set_policy(struct listener *listener, const struct access_policy *policy)
+{
+    listener->policy = *policy;
+}
+
 void listener_close(struct listener *listener)
 {
     if (listener->event)

@@ -31,5 +31,7 @@ int listener_open(struct listener *listener, struct connections *connections,
                   uint64_t limit);
 /* Stops listening and removes the socket. */
 void listener_close(struct listener *listener);
+/* For clients that connect from now on: who is connected keeps the rights identified then. */
+void listener_set_policy(struct listener *listener, const struct access_policy *policy);
 /* For connections.on_closed. */
 void listener_resume(struct listener *listener);

@@ -38,7 +38,12 @@ static size_t open_pools(const struct uio_maps *maps, struct daemon_pool *pools)
     return count;
 }
 
-static int run(const struct config *config)
+static int reload(void *context, struct config *ret_config, struct error *error)
+{
+    return options_reload(context, ret_config, error);
+}
+
+static int run(struct config *config, struct options *options)
 {
     const struct uio_match match = {
         .names = (const char *const *)config->pool_names,
@@ -46,7 +51,11 @@ static int run(const struct config *config)
     };
     struct uio_maps maps = { 0 };
     _cleanup_(cleanup_free) struct daemon_pool *pools = NULL;
-    struct daemon_setup setup = { .config = config };
+    struct daemon_setup setup = {
+        .config = config,
+        .reload = reload,
+        .reload_context = options,
+    };
     int r;
 
     r = hypervisor_xen_open(&setup.hypervisor);
@@ -72,15 +81,16 @@ static int run(const struct config *config)
 int main(int argc, char **argv)
 {
     const struct options_extra extra = { .help = "" };
+    struct options options;
     struct config config;
     int r;
 
     if (config_init(&config) < 0)
         return EXIT_FAILURE;
-    r = options_read(argc, argv, &extra, &config);
+    r = options_read(argc, argv, &extra, &options, &config);
     if (r < 0) {
         log_set_level(config.log_level);
-        r = run(&config) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+        r = run(&config, &options) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
     }
     config_clear(&config);
     return r;

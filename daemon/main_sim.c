@@ -20,6 +20,7 @@
 #define DEFAULT_POOL "1M"
 
 struct sim_options {
+    struct options command_line;
     const char *world;
     struct sim_pool_request pools[POOLS_MAX];
     char names[POOLS_MAX][64];
@@ -178,11 +179,18 @@ static int open_world(const struct sim_options *options, struct hypervisor **ret
     return r;
 }
 
-static int run(const struct config *config, struct sim_options *options)
+static int reload(void *context, struct config *ret_config, struct error *error)
+{
+    return options_reload(context, ret_config, error);
+}
+
+static int run(struct config *config, struct sim_options *options)
 {
     struct daemon_pool pools[POOLS_MAX];
     struct daemon_setup setup = {
         .config = config,
+        .reload = reload,
+        .reload_context = &options->command_line,
         .pools = pools,
         .extra_methods = sim_methods,
         .store_fault = sim_fault,
@@ -219,7 +227,7 @@ int main(int argc, char **argv)
 
     if (config_init(&config) < 0)
         return EXIT_FAILURE;
-    r = options_read(argc, argv, &extra, &config);
+    r = options_read(argc, argv, &extra, &options.command_line, &config);
     if (r < 0) {
         log_set_level(config.log_level);
         /* A world that exists keeps its own pools. */

@@ -2,10 +2,14 @@
 #include "options.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+#include "config_value.h"
 
 #define DEFAULT_CONFIG "/etc/xenshmd/xenshmd.conf"
 
@@ -34,9 +38,7 @@ static int usage(const char *program, const char *why, const char *what)
 
 static int set_text(char **target, const char *value)
 {
-    free(*target);
-    *target = strdup(value);
-    return *target ? GO_ON : STATUS_FAILED;
+    return config_set_text(target, value) < 0 ? STATUS_FAILED : GO_ON;
 }
 
 /* Applies one option that has a value. Returns GO_ON or the exit status. */
@@ -136,10 +138,34 @@ static void fill_standard_descriptors(void)
         close(fd);
 }
 
-int options_read(int argc, char **argv, const struct options_extra *extra, struct config *config)
+/*
+ * A SIGHUP before the daemon can heed it must not end it, nor get lost, for the file may have been
+ * read already: it waits. Ignored is what it is again when the daemon has closed its handler.
+ */
+static void hold_back_hangup(void)
+{
+    sigset_t hangup;
+
+    signal(SIGHUP, SIG_IGN);
+    sigemptyset(&hangup);
+    sigaddset(&hangup, SIGHUP);
+    sigprocmask(SIG_BLOCK, &hangup, NULL);
+}
+
+/* Reads the file that the command line names, or the default one if it is there. */
+static int read_file(int argc, char **argv, struct config *config, struct error *error)
+{
+    const char *path = config_path(argc, argv);
+
+    if (!path && access(DEFAULT_CONFIG, F_OK) == 0)
+        path = DEFAULT_CONFIG;
+    return path ? config_read(config, path, error) : 0;
+}
+
+int options_read(int argc, char **argv, const struct options_extra *extra,
+                 struct options *ret_options, struct config *config)
 {
     struct error error = { 0 };
-    const char *path;
     int r;
 
     fill_standard_descriptors();
@@ -151,13 +177,44 @@ int options_read(int argc, char **argv, const struct options_extra *extra, struc
         printf("%s " XENSHMD_VERSION "\n", argv[0]);
         return STATUS_OK;
     }
-    path = config_path(argc, argv);
-    if (!path && access(DEFAULT_CONFIG, F_OK) == 0)
-        path = DEFAULT_CONFIG;
-    if (path && config_read(config, path, &error) != 0) {
+    hold_back_hangup();
+    *ret_options = (struct options){ argc, argv };
+    if (read_file(argc, argv, config, &error) != 0) {
         fprintf(stderr, "%s: %s (%s)\n", argv[0], error.message, error_name(error.code));
         return STATUS_FAILED;
     }
     r = read_options(argc, argv, extra, config);
     return r == GO_ON && has_option(argc, argv, "--check-config") ? STATUS_OK : r;
+}
+
+/* What was taken at the start is legal, and has had its effect. */
+static int pass_over(void *context, const char *option, const char *value)
+{
+    return 1;
+}
+
+/* What a shell's <(...) or /dev/stdin has been at the start: gone, or a wait that may never end. */
+static int check_rereadable(const char *path, struct error *error)
+{
+    struct stat st;
+
+    if (path && stat(path, &st) == 0 && S_ISFIFO(st.st_mode))
+        return error_set(error, XENSHM_CONFIG_INVALID, "%s: a pipe cannot be read again", path);
+    return 0;
+}
+
+int options_reload(const struct options *options, struct config *ret_config, struct error *error)
+{
+    static const struct options_extra taken = { .help = "", .take = pass_over };
+
+    if (check_rereadable(config_path(options->argc, options->argv), error) != 0)
+        return error->code;
+    if (config_init(ret_config) < 0)
+        return error_set(error, XENSHM_CONFIG_INVALID, "out of memory");
+    if (read_file(options->argc, options->argv, ret_config, error) == 0 &&
+        read_options(options->argc, options->argv, &taken, ret_config) != GO_ON)
+        error_set(error, XENSHM_CONFIG_INVALID, "the command line cannot be read again");
+    if (error->code)
+        config_clear(ret_config);
+    return error->code;
 }

@@ -21,6 +21,7 @@ state-dir = {folder}/elsewhere
 socket = {folder}/own.sock
 log-level = debug
 holder-wait = 7
+restart-grace = 0
 unknown-holders = ignore
 operate-group = daemon
 read-group = bin
@@ -34,6 +35,12 @@ names = shared_mem*, other
 compatibles = vendor,none
 [pool shared_mem]
 guest-address = 0x3b000000
+[segment standing]
+size = 64K
+pool = shared_mem
+align = 2M
+guests = gone, 11111111-2222-3333-4444-555555555555
+address = identity
 """
 
 
@@ -171,6 +178,18 @@ class Configuration(CommandTest):
                 (2, "guest-address", "[pool a]\nguest-address = 0x0\n"),
                 (2, "guest-address", "[pool a]\nguest-address = 0x11111111111111000\n"),
                 (2, "place", "[pool a]\nplace = 0x3a000000\n"),
+                (2, "restart-grace", "[daemon]\nrestart-grace = 3601\n"),
+                (1, "segment", "[segment ]\n"),
+                (1, "segment", "[segment a b]\nsize = 4K\n"),
+                (3, "segment", "[segment a]\nsize = 4K\n[segment a]\nsize = 4K\n"),
+                (2, "size", "\n[segment a]\n"),
+                (2, "size", "[segment a]\nsize = 0\n"),
+                (3, "align", "[segment a]\nsize = 4K\nalign = 5K\n"),
+                (3, "pool", "[segment a]\nsize = 4K\npool =\n"),
+                (3, "guests", "[segment a]\nsize = 4K\nguests = a, a\n"),
+                (3, "guests", "[segment a]\nsize = 4K\nguests = Domain-0\n"),
+                (3, "address", "[segment a]\nsize = 4K\naddress = 0x800\n"),
+                (3, "nonsense", "[segment a]\nsize = 4K\nnonsense = 1\n"),
                 (5, "segments", "[limits]\n\n; five\n\nsegments = five\n")):
             with self.subTest(text=text):
                 self.assert_bad(text, line, key)

@@ -13,7 +13,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 # A file may include files of its own level and of those above it in this list.
 LEVELS = [
     {"pool", "pool_runs", "window", "uio", "uio_device", "sysfs", "iomem", "scrub", "config",
-     "access", "hypervisor", "hypervisor_xen", "hypervisor_xen_private", "hypervisor_xen_config",
+     "config_segment", "config_value", "access", "hypervisor", "hypervisor_xen", "hypervisor_xen_private", "hypervisor_xen_config",
      "hypervisor_xen_store", "hypervisor_sim", "sim_world", "sim_guest"},
     {"segment", "guest", "mapping", "publish"},
     {"operation", "state", "store", "store_text", "describe", "events", "progress", "holders",
@@ -22,7 +22,7 @@ LEVELS = [
      "operation_segment_free"},
     {"reconcile", "connection"},
     {"dispatch", "methods"},
-    {"listener", "options", "daemon"},
+    {"listener", "options", "reload", "daemon"},
     {"main", "main_sim"},
 ]
 LEVEL = {name: number for number, names in enumerate(LEVELS) for name in names}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config_value.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+void config_free_list(char **list)
+{
+    for (char **item = list; item && *item; item++)
+        free(*item);
+    free(list);
+}
+
+char **config_split_list(const char *text)
+{
+    size_t count = 0, room = strlen(text) / 2 + 2;
+    char **list = calloc(room, sizeof(*list));
+
+    while (list && *text) {
+        size_t length;
+
+        text += strspn(text, ", \t");
+        length = strcspn(text, ", \t");
+        if (length == 0)
+            break;
+        list[count] = strndup(text, length);
+        if (!list[count++]) {
+            config_free_list(list);
+            return NULL;
+        }
+        text += length;
+    }
+    return list;
+}
+
+int config_set_text(char **target, const char *value)
+{
+    char *text;
+
+    if (!value[0])
+        return -EINVAL;
+    text = strdup(value);
+    if (!text)
+        return -ENOMEM;
+    free(*target);
+    *target = text;
+    return 0;
+}
+
+int config_set_list(char ***target, const char *value)
+{
+    char **list = config_split_list(value);
+
+    if (!list)
+        return -ENOMEM;
+    config_free_list(*target);
+    *target = list;
+    return 0;
+}
+
+int config_set_number(uint64_t *target, const char *value, uint64_t min, uint64_t max,
+                      uint64_t factor)
+{
+    size_t digits = strspn(value, "0123456789");
+    uint64_t number;
+
+    if (digits < 1 || digits > 9 || value[digits])
+        return -EINVAL;
+    number = strtoull(value, NULL, 10);
+    if (number < min || number > max)
+        return -EINVAL;
+    *target = number * factor;
+    return 0;
+}

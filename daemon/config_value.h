@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The values of the configuration that more than one section has: what is set replaces, and frees,
+ * what was there, since of a key that is repeated the last one counts. Pure.
+ */
+#pragma once
+
+#include <stdint.h>
+
+/* "a, b" -> { "a", "b", NULL }; NULL without memory. The caller frees it: config_free_list(). */
+char **config_split_list(const char *text);
+/* NULL is no list. */
+void config_free_list(char **list);
+
+/* Text that is not empty. Returns 0, -EINVAL or -ENOMEM; *target is then as it was. */
+int config_set_text(char **target, const char *value);
+/* A list as of config_split_list(). Returns 0 or -ENOMEM; *target is then as it was. */
+int config_set_list(char ***target, const char *value);
+/* A decimal number from `min` to `max`, times `factor`. Returns 0 or -EINVAL. */
+int config_set_number(uint64_t *target, const char *value, uint64_t min, uint64_t max,
+                      uint64_t factor);

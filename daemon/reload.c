@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "reload.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+
+#include <event2/event.h>
+
+#include "log.h"
+
+/*
+ * The orders are those of reload->config, which keeps them alive; those handed over before are
+ * freed when this has returned.
+ */
+static void apply_orders(struct reload *reload)
+{
+    if (orders_set(&reload->state->orders, &reload->config) < 0) {
+        orders_clear(&reload->state->orders);
+        log_error("out of memory: no standing order is in force");
+    }
+    state_request_reconcile(reload->state);
+}
+
+void reload_apply_limits(struct reload *reload)
+{
+    const struct config *config = &reload->config;
+
+    log_set_level(config->log_level);
+    reload->state->limits = (struct state_limits){
+        .segments = config->segments,
+        .attachments = config->attachments,
+        .operations = config->operations,
+        .holder_wait = config->holder_wait,
+        .unknown_holders = config->unknown_holders,
+        .restart_grace = config->restart_grace,
+    };
+    reload->state->guests.restart_grace = config->restart_grace;
+}
+
+/*
+ * Rights are identified when a client connects: who is connected keeps those of then. The groups
+ * are looked up again, so that one made meanwhile counts.
+ */
+static void apply_rights(struct reload *reload)
+{
+    struct access_policy policy;
+
+    access_policy_init(&policy, reload->config.operate_group, reload->config.read_group);
+    listener_set_policy(reload->listener, &policy);
+}
+
+static bool same_text(const char *a, const char *b)
+{
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+static bool same_list(char *const *a, char *const *b)
+{
+    for (; *a && *b; a++, b++)
+        if (strcmp(*a, *b) != 0)
+            return false;
+    return *a == *b;
+}
+
+/* In whatever order: a name is there once. */
+static bool same_places(const struct config *a, const struct config *b)
+{
+    size_t same = 0;
+
+    for (size_t i = 0; i < a->pool_count; i++)
+        for (size_t j = 0; j < b->pool_count; j++)
+            same += strcmp(a->pools[i].name, b->pools[j].name) == 0 &&
+                    a->pools[i].guest_address == b->pools[j].guest_address;
+    return same == a->pool_count && same == b->pool_count;
+}
+
+static void warn_of_restart(const char *key)
+{
+    log_warning("reload: %s takes effect at the next start", key);
+}
+
+#define SWAP(a, b)                                                                                 \
+    do {                                                                                           \
+        __typeof__(a) swap_ = (a);                                                                 \
+        (a) = (b);                                                                                 \
+        (b) = swap_;                                                                               \
+    } while (0)
+
+/*
+ * What is fixed at the start stays in force: it goes over from `old` to `fresh`, so that the next
+ * reading is compared with it too, and what differs is told.
+ */
+static void keep_fixed(struct config *old, struct config *fresh)
+{
+    if (!same_text(old->state_dir, fresh->state_dir))
+        warn_of_restart("[daemon] state-dir");
+    if (!same_text(old->socket, fresh->socket))
+        warn_of_restart("[daemon] socket");
+    if (old->connections != fresh->connections)
+        warn_of_restart("[limits] connections");
+    if (!same_list(old->pool_names, fresh->pool_names))
+        warn_of_restart("[pools] names");
+    if (!same_list(old->pool_compatibles, fresh->pool_compatibles))
+        warn_of_restart("[pools] compatibles");
+    if (!same_places(old, fresh))
+        warn_of_restart("[pool] guest-address");
+    SWAP(old->state_dir, fresh->state_dir);
+    SWAP(old->socket, fresh->socket);
+    SWAP(old->connections, fresh->connections);
+    SWAP(old->pool_names, fresh->pool_names);
+    SWAP(old->pool_compatibles, fresh->pool_compatibles);
+    SWAP(old->pools, fresh->pools);
+    SWAP(old->pool_count, fresh->pool_count);
+}
+
+static void on_turn(evutil_socket_t fd, short what, void *context)
+{
+    struct reload *reload = context;
+    struct error error = { 0 };
+    struct config fresh, old;
+
+    if (reload->read(reload->context, &fresh, &error) != 0) {
+        log_error("reload: %s; the old configuration stays in force", error.message);
+        return;
+    }
+    old = reload->config;
+    reload->config = fresh;
+    reload_apply_limits(reload);
+    apply_rights(reload);
+    keep_fixed(&old, &reload->config);
+    apply_orders(reload);
+    config_clear(&old);
+    events_emit(&reload->state->events, "config.reloaded", json_pack("{s:s?}", "path", fresh.path));
+    log_info("reload: %s is in force", fresh.path ? fresh.path : "the default configuration");
+}
+
+static void on_hangup(evutil_socket_t number, short what, void *context)
+{
+    struct reload *reload = context;
+
+    if (!reload->stopped)
+        event_active(reload->turn, EV_TIMEOUT, 0);
+}
+
+/* options_read() has held it back. */
+static void let_hangup_through(void)
+{
+    sigset_t hangup;
+
+    sigemptyset(&hangup);
+    sigaddset(&hangup, SIGHUP);
+    sigprocmask(SIG_UNBLOCK, &hangup, NULL);
+}
+
+int reload_open(struct reload *reload)
+{
+    struct event_base *base = reload->state->base;
+
+    reload->turn = event_new(base, -1, 0, on_turn, reload);
+    reload->hangup = evsignal_new(base, SIGHUP, on_hangup, reload);
+    if (!reload->turn || !reload->hangup || event_add(reload->hangup, NULL) < 0)
+        return -ENOMEM;
+    apply_orders(reload);
+    let_hangup_through();
+    return 0;
+}
+
+void reload_stop(struct reload *reload)
+{
+    /* The handler stays: without one the signal would end the daemon at once. */
+    reload->stopped = true;
+    event_del(reload->turn);
+}
+
+void reload_clear(struct reload *reload)
+{
+    if (reload->hangup)
+        event_free(reload->hangup);
+    if (reload->turn)
+        event_free(reload->turn);
+    config_clear(&reload->config);
+}
