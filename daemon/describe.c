@@ -149,6 +149,16 @@ json_t *describe_guest(const struct guest *guest, const struct state *state)
                      "config_known", guest->config.known);
 }
 
+json_t *describe_order(const struct order *order)
+{
+    json_t *guests = json_array();
+
+    for (char **guest = order->config->guests; *guest; guest++)
+        describe_append(&guests, json_string(*guest));
+    return json_pack("{s:s, s:o, s:o}", "segment", order->config->name, "guests", guests, "problem",
+                     order->problem[0] ? json_string(order->problem) : json_null());
+}
+
 json_t *describe_pool(const struct state_pool *pool)
 {
     return json_pack(

@@ -22,6 +22,8 @@ json_t *describe_segment(const struct segment *segment, const struct attachment 
 /* The same with what is not in its store file: state, progress, who clashes. */
 json_t *describe_segment_status(const struct segment *segment, const struct state *state);
 json_t *describe_guest(const struct guest *guest, const struct state *state);
+/* A standing order: the segment that it keeps, its guests, and what stands in its way. */
+json_t *describe_order(const struct order *order);
 json_t *describe_pool(const struct state_pool *pool);
 /* Appends the runs of a pool to the array `runs`; returns 0 or -ENOMEM. */
 int describe_runs(const struct state *state, const struct state_pool *pool, json_t *runs);

@@ -2,6 +2,7 @@
 #include "methods.h"
 
 #include "clock.h"
+#include "describe.h"
 #include "store.h"
 
 const struct params_field method_daemon_status_fields[] = { PARAMS_END };
@@ -30,13 +31,23 @@ static json_t *limits(const struct dispatcher *dispatcher)
                      (json_int_t)limits->attachments, "operations", (json_int_t)limits->operations);
 }
 
+static json_t *orders(const struct orders *orders)
+{
+    json_t *array = json_array();
+
+    for (size_t i = 0; i < orders->count; i++)
+        describe_append(&array, describe_order(&orders->items[i]));
+    return array;
+}
+
 void method_daemon_status(struct request *request, const void *args)
 {
     const struct dispatcher *dispatcher = request->dispatcher;
 
     request_reply(request,
-                  json_pack("{s:s, s:f, s:s, s:o, s:o}", "version", XENSHMD_VERSION, "uptime",
+                  json_pack("{s:s, s:f, s:s, s:o, s:o, s:o}", "version", XENSHMD_VERSION, "uptime",
                             (double)(clock_milliseconds() - dispatcher->started_at) / 1000,
                             "xen_version", hypervisor_version(request->state->hypervisor), "counts",
-                            counts(dispatcher), "limits", limits(dispatcher)));
+                            counts(dispatcher), "limits", limits(dispatcher), "orders",
+                            orders(&request->state->orders)));
 }

@@ -10,7 +10,7 @@
 const struct method methods[] = {
     ROW("rpc.discover", ACCESS_READ, rpc_discover, "Describes every method.", "OpenRPC document"),
     ROW("daemon.status", ACCESS_READ, daemon_status, "Version, uptime, counts and limits.",
-        "{version, uptime, xen_version, counts, limits}"),
+        "{version, uptime, xen_version, counts, limits, orders: [{segment, guests, problem}]}"),
     ROW("pool.list", ACCESS_READ, pool_list, "Lists the pools.",
         "{pools: [{name, device, host_address, size, free, largest_free, guest_address}]}"),
     ROW("pool.map", ACCESS_READ, pool_map, "Tells the state of every page of one pool or all.",

@@ -70,24 +70,19 @@ int orders_set(struct orders *orders, const struct config *config)
 
 /* ---- what stands in the way ---- */
 
-/* Says it once, not at every look. `guest` is NULL when it is about the segment itself. */
-static void set_problem(struct state *state, struct order *order, const char *guest,
+/* Says it once, not at every look. `about_guest`: it is not about the segment itself. */
+static void set_problem(struct state *state, struct order *order, bool about_guest,
                         const struct error *error)
 {
-    char problem[ERROR_MESSAGE_MAX];
-    int length;
-
-    length = guest ? snprintf(problem, sizeof(problem), "guest '%s': %s", guest, error->message)
-                   : snprintf(problem, sizeof(problem), "%s", error->message);
-    if (length < 0 || strcmp(problem, order->problem) == 0)
+    if (strcmp(error->message, order->problem) == 0)
         return;
-    strcpy(order->problem, problem);
-    order->about_guest = guest;
-    log_error("standing order [segment %s]: %s (%s)", order->config->name, problem,
+    strcpy(order->problem, error->message);
+    order->about_guest = about_guest;
+    log_error("standing order [segment %s]: %s (%s)", order->config->name, order->problem,
               error_name(error->code));
     events_emit(&state->events, "order.failed",
                 json_pack("{s:s, s:s, s:s}", "segment", order->config->name, "name",
-                          error_name(error->code), "problem", problem));
+                          error_name(error->code), "problem", order->problem));
 }
 
 /* ---- guests that have got it ---- */
@@ -155,7 +150,7 @@ static void allocated(void *context, json_t *result, const struct error *error)
     if (order) {
         order->allocating = false;
         if (!result)
-            set_problem(state, order, NULL, error);
+            set_problem(state, order, false, error);
         else
             order->problem[0] = '\0';
     }
@@ -182,7 +177,7 @@ static void allocate(struct state *state, struct order *order)
         return;
     if (config->pool && !request.pool) {
         error_set(&error, XENSHM_POOL_UNKNOWN, "no pool is called '%s'", config->pool);
-        set_problem(state, order, NULL, &error);
+        set_problem(state, order, false, &error);
         return;
     }
     errand = new_errand(state, order);
@@ -191,7 +186,7 @@ static void allocate(struct state *state, struct order *order)
     order->allocating = true;
     if (operation_segment_alloc(state, &request, allocated, errand, &error) != 0) {
         order->allocating = false;
-        set_problem(state, order, NULL, &error);
+        set_problem(state, order, false, &error);
         free(errand);
     }
 }
@@ -208,7 +203,7 @@ static void attached(void *context, json_t *result, const struct error *error)
     } else if (order) {
         drop_served(order, &errand->guest);
         if (guest && guest->alive)
-            set_problem(state, order, guest->name, error);
+            set_problem(state, order, true, error);
     }
     json_decref(result);
     free(errand);
@@ -232,7 +227,7 @@ static void attach(struct state *state, struct order *order, const struct guest 
     errand->guest = guest->identity;
     if (operation_attach(state, &request, attached, errand, &error) != 0) {
         drop_served(order, &guest->identity);
-        set_problem(state, order, guest->name, &error);
+        set_problem(state, order, true, &error);
         free(errand);
     }
 }
@@ -318,7 +313,7 @@ static void apply(struct state *state, struct order *order)
     if (order->allocating)
         return;
     if (check_segment(order, segment, &error)) {
-        set_problem(state, order, NULL, &error);
+        set_problem(state, order, false, &error);
         return;
     }
     if (!order->about_guest)
