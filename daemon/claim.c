@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "claim.h"
 
-#include <string.h>
-
-#include "holders.h"
 #include "progress.h"
 
 int claim_check_holder(const struct guest *holder, struct error *error)
@@ -27,12 +24,7 @@ int claim_check_store(struct state *state, struct error *error)
 int claim_allowed(struct state *state, struct error *error)
 {
     const struct guest *holder = NULL;
-    int r;
 
-    r = holders_refresh(state);
-    if (r < 0)
-        return error_set(error, XENSHM_HYPERVISOR_FAILED, "listing the domains failed: %s",
-                         strerror(-r));
     if (!state->limits.unknown_holders)
         holder = guests_unknown_holder(&state->guests);
     if (holder)

@@ -10,7 +10,7 @@
 #include "state.h"
 
 /*
- * Looks at the domains, and refuses when it is not known who holds what, or when there are too
+ * After holders_refresh(): refuses when it is not known who holds what, or when there are too
  * many segments. Returns 0, or a refusal in *error: HYPERVISOR_FAILED, HOLDER_UNKNOWN, PAGES_HELD,
  * TOO_MANY.
  */

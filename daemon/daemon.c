@@ -243,7 +243,9 @@ static int setup_state(struct daemon *daemon, const struct daemon_setup *setup)
     state->base = new_event_base();
     if (!state->base)
         return -ENOMEM;
-    r = operations_init(&state->operations, state->base, state);
+    r = orders_set(&state->orders, config);
+    if (r == 0)
+        r = operations_init(&state->operations, state->base, state);
     if (r == 0)
         r = setup_pools(daemon, setup);
     if (r == 0)

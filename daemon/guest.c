@@ -271,31 +271,43 @@ bool guests_any_being_built(const struct guests *guests, uint64_t milliseconds)
     return false;
 }
 
-/* True when `text` is the guest's domid, written as xl prints it. */
-static bool is_domid(const struct guest *guest, const char *text)
+/* What somebody may call a guest by. */
+struct called {
+    const char *name;
+    bool is_uuid, is_domid;
+    uint8_t uuid[UUID_SIZE];
+    uint32_t domid;
+};
+
+/* A domid is written as xl prints it. */
+static struct called parse_called(const char *text)
 {
+    struct called called = { .name = text, .is_uuid = uuid_parse(text, called.uuid) == 0 };
+    unsigned long number = strtoul(text, NULL, 10);
     char domid[16];
 
-    snprintf(domid, sizeof(domid), "%u", guest->identity.domid);
-    return strcmp(domid, text) == 0;
+    called.domid = (uint32_t)number;
+    snprintf(domid, sizeof(domid), "%u", called.domid);
+    called.is_domid = number <= UINT32_MAX && strcmp(domid, text) == 0;
+    return called;
 }
 
-bool guest_matches(const struct guest *guest, const char *text)
+static bool is_called(const struct guest *guest, const struct called *called)
 {
-    uint8_t uuid[UUID_SIZE];
-
-    return strcmp(guest->name, text) == 0 || is_domid(guest, text) ||
-           (uuid_parse(text, uuid) == 0 && memcmp(guest->identity.uuid, uuid, UUID_SIZE) == 0);
+    return strcmp(guest->name, called->name) == 0 ||
+           (called->is_domid && guest->identity.domid == called->domid) ||
+           (called->is_uuid && memcmp(guest->identity.uuid, called->uuid, UUID_SIZE) == 0);
 }
 
 /* Counts the living guests that `text` can mean; *ret_guest is one of them. */
 static unsigned count_matches(struct guests *guests, const char *text, struct guest **ret_guest)
 {
+    struct called called = parse_called(text);
     unsigned matches = 0;
     struct guest *guest;
 
     RB_FOREACH(guest, guest_tree, &guests->tree)
-        if (guest->alive && guest_matches(guest, text)) {
+        if (guest->alive && is_called(guest, &called)) {
             *ret_guest = guest;
             matches++;
         }
@@ -304,10 +316,11 @@ static unsigned count_matches(struct guests *guests, const char *text, struct gu
 
 struct guest *guest_resolve_absent(struct guests *guests, const char *text)
 {
+    struct called called = parse_called(text);
     struct guest *guest;
 
     RB_FOREACH(guest, guest_tree, &guests->tree)
-        if (!guest->alive && !TAILQ_EMPTY(&guest->attachments) && guest_matches(guest, text))
+        if (!guest->alive && !TAILQ_EMPTY(&guest->attachments) && is_called(guest, &called))
             return guest;
     return NULL;
 }

@@ -76,8 +76,6 @@ uint64_t guests_next_end(const struct guests *guests);
 /* A living guest has been there for less than `milliseconds` and its configuration is unknown. */
 bool guests_any_being_built(const struct guests *guests, uint64_t milliseconds);
 
-/* Is that its name, domid or UUID? */
-bool guest_matches(const struct guest *guest, const char *text);
 /*
  * The living guest with that name, domid or UUID, after a refresh. Names are asked of the
  * hypervisor again where needed, since domains can be renamed. Returns 0, or a refusal in *error:

@@ -64,13 +64,17 @@ static void find_clashes(struct state *state)
 
 int holders_refresh(struct state *state)
 {
+    int r = guests_refresh(&state->guests, state->hypervisor);
+
+    return r < 0 ? r : holders_update(state);
+}
+
+int holders_update(struct state *state)
+{
     _cleanup_(cleanup_free) struct mfn_range *ranges = NULL;
     size_t count;
     int r;
 
-    r = guests_refresh(&state->guests, state->hypervisor);
-    if (r < 0)
-        return r;
     guests_reap(&state->guests);
     if (state->holders_version == state->guests.holders_version)
         return 0;

@@ -12,6 +12,8 @@
  * Returns 0 or -errno: then who holds what is unknown, and nothing may be given out.
  */
 int holders_refresh(struct state *state);
+/* The same when guests_refresh() was called in this turn. */
+int holders_update(struct state *state);
 
 /*
  * A clash: a guest that somebody else created has pages of one of our segments by its own iomem.

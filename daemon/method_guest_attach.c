@@ -70,6 +70,7 @@ void method_guest_attach(struct request *request, const void *decoded)
             .pool = pool,
             .address = args->address,
             .uid = request->peer.uid,
+            .looked = true,
         };
 
         if (operation_attach(request->state, &attach, request_done, request, &error) == 0)

@@ -47,6 +47,7 @@ void method_guest_detach(struct request *request, const void *decoded)
             .guest = guest->identity,
             .segment = args->segment,
             .all = args->all,
+            .looked = true,
         };
 
         if (operation_detach(request->state, &detach, request_done, request, &error) == 0)

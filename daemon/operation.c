@@ -149,10 +149,15 @@ enum operation_turn operation_retry_until(struct operation *operation, uint64_t 
 /* One slice for one operation. */
 static void run(struct operations *operations, struct operation *operation)
 {
+    enum operation_turn result;
+
     operation->running = true;
     operation->last_turn = ++operations->turns;
     operation->wake_at = 0;
-    switch (operation->step(operation)) {
+    result = operation->step(operation);
+    if (result != OPERATION_DONE)
+        operation->looked = false;
+    switch (result) {
     case OPERATION_DONE:
         finish(operations, operation);
         break;
@@ -212,5 +217,7 @@ void operation_submit(struct operation *operation)
     }
     if (!must_wait(operation))
         run(operations, operation);
+    else
+        operation->looked = false;
     arm(operations, 0);
 }

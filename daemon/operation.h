@@ -47,6 +47,7 @@ struct operation {
     char segment[PARAMS_NAME_MAX + 1]; /* the segment that it touches; "": none (yet) */
     bool all_segments;                 /* touches every segment of the guest */
     bool no_guest;                     /* touches a segment only; `identity` says nothing */
+    bool looked; /* the guests are as of this very turn: whoever submitted it has looked */
     bool running;
     uint64_t wake_at;       /* milliseconds, clock_milliseconds(); 0: not asleep */
     uint64_t last_turn;     /* when it had its last slice */
@@ -90,7 +91,8 @@ void *operation_new(size_t size, const struct operation *common, struct error *e
 enum operation_turn operation_retry_until(struct operation *operation, uint64_t deadline);
 
 /*
- * Takes over the operation and starts it as soon as nothing earlier stands in its way: at once if
+ * With `looked` set by a caller who has refreshed the guests in this turn. Takes over the operation
+ * and starts it as soon as nothing earlier stands in its way: at once if
  * possible; then `done` may be called before this returns.
  */
 void operation_submit(struct operation *operation);

@@ -208,7 +208,7 @@ static int check_and_claim(struct attach *attach)
     struct guest *guest;
     int r;
 
-    r = holders_refresh(state);
+    r = attach->operation.looked ? holders_update(state) : holders_refresh(state);
     if (r < 0)
         return hypervisor_failed(attach, "listing the domains", r);
     guest = check_guest(attach);
@@ -395,6 +395,7 @@ int operation_attach(struct state *state, const struct attach_request *request,
                                .free = attach_free,
                                .state = state,
                                .identity = request->guest,
+                               .looked = request->looked,
                                .done = done,
                                .done_context = context,
                            },

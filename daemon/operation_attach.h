@@ -12,6 +12,7 @@ struct attach_request {
     struct state_pool *pool;      /* of the new segment; NULL: the first in which it fits */
     struct params_address address;
     uint32_t uid; /* who owns a new segment */
+    bool looked;  /* the guests are as of this turn */
 };
 
 /*

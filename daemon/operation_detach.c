@@ -80,10 +80,11 @@ static struct attachment *pick(struct detach *detach)
 {
     struct state *state = detach->operation.state;
     struct guest *guest;
-    int r;
+    int r = 0;
 
     /* Whoever was meant when the request came may be gone, and the domid somebody else's. */
-    r = guests_refresh(&state->guests, state->hypervisor);
+    if (!detach->operation.looked)
+        r = guests_refresh(&state->guests, state->hypervisor);
     if (r < 0) {
         error_set(&detach->operation.error, XENSHM_HYPERVISOR_FAILED,
                   "listing the domains failed: %s", strerror(-r));
@@ -224,6 +225,7 @@ int operation_detach(struct state *state, const struct detach_request *request,
                                .free = detach_free,
                                .state = state,
                                .identity = request->guest,
+                               .looked = request->looked,
                                .all_segments = !request->segment,
                                .done = done,
                                .done_context = context,

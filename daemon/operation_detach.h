@@ -8,6 +8,7 @@ struct detach_request {
     struct domain_identity guest; /* from guest_resolve() */
     const char *segment;          /* NULL: the only one, or all */
     bool all;
+    bool looked; /* the guests are as of this turn */
 };
 
 /*

@@ -12,6 +12,7 @@
 #include "cleanup.h"
 #include "clock.h"
 #include "describe.h"
+#include "holders.h"
 #include "log.h"
 #include "message.h"
 #include "operation_segment.h"
@@ -40,8 +41,12 @@ static void alloc_free(struct operation *operation)
 static int check_and_claim(struct alloc *alloc)
 {
     struct operation *operation = &alloc->operation;
-    int r = claim_allowed(operation->state, &operation->error);
+    int r = holders_refresh(operation->state);
 
+    if (r < 0)
+        return error_set(&operation->error, XENSHM_HYPERVISOR_FAILED,
+                         "listing the domains failed: %s", strerror(-r));
+    r = claim_allowed(operation->state, &operation->error);
     if (r == 0)
         r = placement_segment(operation->state, &alloc->request, &alloc->segment,
                               &operation->error);

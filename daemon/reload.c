@@ -10,16 +10,16 @@
 #include "log.h"
 
 /*
- * The orders are those of reload->config, which keeps them alive; those handed over before are
- * freed when this has returned.
+ * Those that are there borrow from the configuration in force, and go on doing so if this fails.
+ * They are acted on from the loop.
  */
-static void apply_orders(struct reload *reload)
+static int apply_orders(struct reload *reload, const struct config *fresh)
 {
-    if (orders_set(&reload->state->orders, &reload->config) < 0) {
-        orders_clear(&reload->state->orders);
-        log_error("out of memory: no standing order is in force");
-    }
-    state_request_reconcile(reload->state);
+    int r = orders_set(&reload->state->orders, fresh);
+
+    if (r == 0)
+        state_request_reconcile(reload->state);
+    return r;
 }
 
 void reload_apply_limits(struct reload *reload)
@@ -114,25 +114,44 @@ static void keep_fixed(struct config *old, struct config *fresh)
     SWAP(old->pool_count, fresh->pool_count);
 }
 
+/* Takes *fresh over, unless this fails: what it owns stays in its place. */
+static int replace(struct reload *reload, struct config *fresh)
+{
+    struct config old = reload->config;
+    int r = apply_orders(reload, fresh);
+
+    if (r < 0)
+        return r;
+    reload->config = *fresh;
+    reload_apply_limits(reload);
+    apply_rights(reload);
+    keep_fixed(&old, &reload->config);
+    config_clear(&old);
+    return 0;
+}
+
+static void tell_reloaded(struct reload *reload)
+{
+    const char *path = reload->config.path;
+
+    log_info("reload: %s is in force", path ? path : "the default configuration");
+    events_emit(&reload->state->events, "config.reloaded", json_pack("{s:s?}", "path", path));
+}
+
 static void on_turn(evutil_socket_t fd, short what, void *context)
 {
     struct reload *reload = context;
     struct error error = { 0 };
-    struct config fresh, old;
+    struct config fresh;
 
-    if (reload->read(reload->context, &fresh, &error) != 0) {
-        log_error("reload: %s; the old configuration stays in force", error.message);
-        return;
+    if (reload->read(reload->context, &fresh, &error) == 0 && replace(reload, &fresh) < 0) {
+        config_clear(&fresh);
+        error_set(&error, XENSHM_CONFIG_INVALID, "out of memory");
     }
-    old = reload->config;
-    reload->config = fresh;
-    reload_apply_limits(reload);
-    apply_rights(reload);
-    keep_fixed(&old, &reload->config);
-    apply_orders(reload);
-    config_clear(&old);
-    events_emit(&reload->state->events, "config.reloaded", json_pack("{s:s?}", "path", fresh.path));
-    log_info("reload: %s is in force", fresh.path ? fresh.path : "the default configuration");
+    if (error.code)
+        log_error("reload: %s; the old configuration stays in force", error.message);
+    else
+        tell_reloaded(reload);
 }
 
 static void on_hangup(evutil_socket_t number, short what, void *context)
@@ -161,7 +180,6 @@ int reload_open(struct reload *reload)
     reload->hangup = evsignal_new(base, SIGHUP, on_hangup, reload);
     if (!reload->turn || !reload->hangup || event_add(reload->hangup, NULL) < 0)
         return -ENOMEM;
-    apply_orders(reload);
     let_hangup_through();
     return 0;
 }

@@ -27,7 +27,7 @@ struct reload {
 /* Puts log level and limits in force; at the start, before the state is loaded. */
 void reload_apply_limits(struct reload *reload);
 /*
- * When the state is loaded: puts the orders in force, and heeds SIGHUP from here on. All members up
+ * When the state is loaded: heeds SIGHUP from here on. All members up
  * to `context` are set. Returns 0 or -ENOMEM; reload_clear() in either case.
  */
 int reload_open(struct reload *reload);

@@ -22,6 +22,7 @@
 #define PINGS 20000
 #define PAIRS 5000
 #define WARM 1000
+#define CROWD 98 /* guests beside the two that are always there */
 #define LINE 65536
 
 static const char status_request[] =
@@ -171,7 +172,21 @@ static void ping_round(const char *name, int fd)
     print_round(name, times, PINGS, now_us() - total);
 }
 
-static void pair_round(int fd)
+/* CROWD more guests start, or are destroyed. */
+static void crowd(int fd, const char *method)
+{
+    char request[160];
+
+    for (int i = 0; i < CROWD; i++) {
+        snprintf(request, sizeof(request),
+                 "{\"jsonrpc\":\"2.0\",\"id\":4,\"method\":\"%s\","
+                 "\"params\":{\"name\":\"crowd%d\"}}\n",
+                 method, i);
+        ask(fd, request);
+    }
+}
+
+static void pair_round(const char *name, int fd)
 {
     static double times[PAIRS];
     double start, total = now_us();
@@ -182,7 +197,7 @@ static void pair_round(int fd)
         ask(fd, detach_request);
         times[i] = now_us() - start;
     }
-    print_round("pair", times, PAIRS, now_us() - total);
+    print_round(name, times, PAIRS, now_us() - total);
 }
 
 int main(int argc, char **argv)
@@ -205,7 +220,10 @@ int main(int argc, char **argv)
     for (int i = 0; i < ROUNDS; i++) {
         ping_round("bare", echo_fd);
         ping_round("status", daemon_fd);
-        pair_round(daemon_fd);
+        pair_round("pair", daemon_fd);
+        crowd(daemon_fd, "sim.guest.start");
+        pair_round("crowd", daemon_fd);
+        crowd(daemon_fd, "sim.guest.destroy");
     }
     close(echo_fd);
     wait(NULL);

@@ -44,8 +44,8 @@ class Attach(Scenario):
         self.size = count * PAGE
         self.pairs = pairs
         runs = (count + 63) // 64
-        self.calls = {"list": 2, "name": 1, "permit": 1, "probe": runs, "map": runs, "publish": 1,
-                      "store_write": 2, "any": 6 + 2 * runs}
+        self.calls = {"list": 1, "name": 1, "permit": 1, "probe": runs, "map": runs, "publish": 1,
+                      "store_write": 2, "any": 5 + 2 * runs}
 
     def act(self, world):
         return world.attach("alpha", self.size)
@@ -84,7 +84,7 @@ class Detach(Scenario):
         runs = (count + 63) // 64
         self.calls = {"list": 1, "name": 1, "permit": 1, "unmap": runs, "revoke": 1, "publish": 1,
                       "unpublish": 1, "store_write": 2 if shared else 1,
-                      "store_remove": 0 if shared else 1, "any": 7 + runs}
+                      "store_remove": 0 if shared else 1, "any": 6 + runs}
 
     def prepare(self, world):
         world.attach("alpha", self.size, name="s0")

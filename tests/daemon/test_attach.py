@@ -702,8 +702,8 @@ class Deaths(AttachTest):
         """Killed, not rebooted: it starts with nothing."""
         self.attach("alpha", name="x")
         self.call("sim.guest.destroy", name="alpha")
-        self.call("sim.guest.start", name="alpha")
         self.gone("x")
+        self.call("sim.guest.start", name="alpha")
         self.assertEqual(self.agree(), {})
         self.assertEqual(self.attach("alpha")["segment"], "alpha-0")
         self.agree()
