@@ -234,6 +234,7 @@ static int setup_state(struct daemon *daemon, const struct daemon_setup *setup)
     state->hypervisor = setup->hypervisor;
     segments_init(&state->segments);
     guests_init(&state->guests);
+    events_init(&state->events);
     state->limits = (struct state_limits){
         .segments = config->segments,
         .attachments = config->attachments,

@@ -10,6 +10,7 @@
 
 #include <event2/event.h>
 
+#include "events.h"
 #include "guest.h"
 #include "hypervisor.h"
 #include "operation.h"
@@ -35,6 +36,7 @@ struct state {
     struct guests guests;
     struct operations operations;
     struct state_limits limits;
+    struct events events;
     uint64_t holders_version;      /* of guests, as of the last pool_set_foreign() */
     struct event *reconcile_event; /* made active to have reconcile() run soon */
 };

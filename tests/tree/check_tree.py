@@ -16,7 +16,7 @@ LEVELS = [
      "access", "hypervisor", "hypervisor_xen", "hypervisor_xen_private", "hypervisor_xen_config",
      "hypervisor_xen_store", "hypervisor_sim", "sim_world", "sim_guest"},
     {"segment", "guest", "mapping", "publish"},
-    {"operation", "state", "store", "store_text", "describe", "holders", "placement", "teardown",
+    {"operation", "state", "events", "store", "store_text", "describe", "holders", "placement", "teardown",
      "operation_attach", "operation_detach", "operation_reclaim"},
     {"reconcile", "connection"},
     {"dispatch", "methods"},
