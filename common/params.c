@@ -26,6 +26,8 @@ static const struct {
                          "{\"type\":\"string\",\"pattern\":\"^0x[0-9a-fA-F]{1,16}$\"}" },
     [PARAMS_PLACE] = { "an address like \"0x3a000000\", or \"identity\"",
                        "{\"type\":\"string\",\"pattern\":\"^(0x[0-9a-fA-F]{1,16}|identity)$\"}" },
+    [PARAMS_STRINGS] = { "an array of strings",
+                         "{\"type\":\"array\",\"items\":{\"type\":\"string\"}}" },
     [PARAMS_JSON] = { "any value", "{}" },
 };
 
@@ -104,6 +106,18 @@ static int decode_address(enum params_type type, json_t *value, struct params_ad
     return params_parse_address(text, &target->value);
 }
 
+static int decode_strings(json_t *value, json_t **target)
+{
+    json_t *item;
+    size_t i;
+
+    json_array_foreach(value, i, item)
+        if (!json_is_string(item))
+            return -EINVAL;
+    *target = value;
+    return json_is_array(value) ? 0 : -EINVAL;
+}
+
 static int decode_value(enum params_type type, json_t *value, void *target)
 {
     switch (type) {
@@ -121,6 +135,8 @@ static int decode_value(enum params_type type, json_t *value, void *target)
     case PARAMS_ADDRESS:
     case PARAMS_PLACE:
         return decode_address(type, value, target);
+    case PARAMS_STRINGS:
+        return decode_strings(value, target);
     case PARAMS_JSON:
         *(json_t **)target = value;
         return 0;

@@ -26,6 +26,7 @@ enum params_type {
     PARAMS_BOOL,    /* -> bool */
     PARAMS_ADDRESS, /* "0x..." -> struct params_address */
     PARAMS_PLACE,   /* "0x..." or "identity" -> struct params_address */
+    PARAMS_STRINGS, /* array of strings -> json_t *, borrowed from the request */
     PARAMS_JSON,    /* anything -> json_t *, borrowed from the request */
 };
 

@@ -2,6 +2,7 @@
 #include "connection.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -27,6 +28,10 @@
  */
 #define CONNECTION_READ 16384
 #define CONNECTION_TIME 2 /* milliseconds */
+/* What a client that is cut off has to read the last lines. */
+#define CONNECTION_LAST_LINES 5 /* seconds */
+/* A hang-up is looked for so often when nothing else would show it. */
+#define CONNECTION_WATCH 1 /* seconds */
 
 struct connection {
     TAILQ_ENTRY(connection) link; /* in connections.list until closed */
@@ -39,7 +44,10 @@ struct connection {
     struct frame frame;
     struct evbuffer *output;
     struct connection_task task; /* of the last line; step NULL: none */
-    size_t requests;             /* held */
+    struct subscriber subscriber;
+    struct event *timer;    /* of a subscriber, see on_timer(); NULL: it never was one */
+    size_t held_for_events; /* connection_hold_events() */
+    size_t requests;        /* held */
     bool reading;
     bool processing; /* in process_lines(), which updates once at its end */
     bool drained;    /* no complete line is left in the frame */
@@ -55,6 +63,8 @@ static void connection_free(struct connection *connection)
         event_free(connection->writable);
     if (connection->resume)
         event_free(connection->resume);
+    if (connection->timer)
+        event_free(connection->timer);
     if (connection->output)
         evbuffer_free(connection->output);
     frame_clear(&connection->frame);
@@ -79,6 +89,9 @@ static void connection_close(struct connection *connection)
     event_del(connection->readable);
     event_del(connection->writable);
     event_del(connection->resume);
+    if (connection->timer)
+        event_del(connection->timer);
+    events_unsubscribe(&connection->subscriber);
     close(connection->fd);
     connection->fd = -1;
     TAILQ_REMOVE(&connections->list, connection, link);
@@ -91,10 +104,22 @@ static void connection_close(struct connection *connection)
     connections->on_closed(connections->closed_context);
 }
 
+/* Nothing but the socket holds an event back. */
+static bool events_due(const struct connection *connection)
+{
+    return connection->subscriber.next && connection->held_for_events == 0;
+}
+
+/* Not before the client has read more. Without this, replies could keep events from their turn. */
+static bool output_full(const struct connection *connection)
+{
+    return evbuffer_get_length(connection->output) >= CONNECTION_OUTPUT_MAX ||
+           events_due(connection);
+}
+
 static bool congested(const struct connection *connection)
 {
-    return connection->requests >= CONNECTION_REQUESTS_MAX ||
-           evbuffer_get_length(connection->output) >= CONNECTION_OUTPUT_MAX;
+    return connection->requests >= CONNECTION_REQUESTS_MAX || output_full(connection);
 }
 
 static void set_reading(struct connection *connection, bool reading)
@@ -108,6 +133,110 @@ static void set_reading(struct connection *connection, bool reading)
         event_del(connection->readable);
 }
 
+/* Sends what the socket takes at once; the rest waits for it to become writable. */
+static void send_bytes(struct connection *connection, const char *text, size_t length)
+{
+    size_t sent = 0;
+
+    if (evbuffer_get_length(connection->output) == 0) {
+        ssize_t n = send(connection->fd, text, length, MSG_NOSIGNAL);
+
+        sent = n > 0 ? (size_t)n : 0;
+    }
+    if (sent == length)
+        return;
+    if (evbuffer_add(connection->output, text + sent, length - sent) < 0) {
+        log_error("out of memory: a client is cut off");
+        connection_close(connection);
+        return;
+    }
+    event_add(connection->writable, NULL);
+}
+
+/* As many events as the socket takes. The connection is to be held. */
+static void send_events(struct connection *connection)
+{
+    while (events_due(connection) && evbuffer_get_length(connection->output) == 0) {
+        size_t length;
+        const char *line = events_next(&connection->subscriber, &length);
+
+        send_bytes(connection, line, length);
+        /* Else that has closed the connection. */
+        if (connection->subscriber.next)
+            events_take(&connection->subscriber);
+    }
+}
+
+static void start_timer(struct connection *connection, int seconds)
+{
+    const struct timeval time = { .tv_sec = seconds };
+
+    event_add(connection->timer, &time);
+}
+
+/* It was too slow for the events: no more of its input is looked at. */
+static void cut_off(struct connection *connection)
+{
+    log_info("a client of uid %u is cut off: it does not read its events",
+             (unsigned)connection->peer.uid);
+    connection->ended = true;
+    start_timer(connection, CONNECTION_LAST_LINES);
+}
+
+/* For subscriber.deliver. */
+static void on_event(struct subscriber *subscriber)
+{
+    struct connection *connection = subscriber->context;
+
+    connection_hold(connection);
+    if (subscriber->missed)
+        cut_off(connection);
+    else
+        send_events(connection);
+    connection_release(connection);
+}
+
+/* All else is answered: the last line for one that is cut off. */
+static void tell_overflow(struct connection *connection)
+{
+    size_t length;
+    _cleanup_(cleanup_free) char *line = events_overflow_line(&connection->subscriber, &length);
+
+    events_unsubscribe(&connection->subscriber);
+    if (line && evbuffer_add(connection->output, line, length) == 0)
+        event_add(connection->writable, NULL);
+}
+
+/* Both directions: that a client sends no more does not mean that it is gone. */
+static bool hung_up(const struct connection *connection)
+{
+    struct pollfd poll_fd = { .fd = connection->fd };
+
+    return poll(&poll_fd, 1, 0) > 0;
+}
+
+/* Everything that was asked for is done and sent. */
+static void finish(struct connection *connection)
+{
+    if (!connection->subscriber.events || connection->ended || hung_up(connection)) {
+        connection_close(connection);
+        return;
+    }
+    /* Readable for ever since its end of input: the loop cannot tell the hang-up from that. */
+    set_reading(connection, false);
+    start_timer(connection, CONNECTION_WATCH);
+}
+
+static void on_timer(evutil_socket_t fd, short what, void *context)
+{
+    struct connection *connection = context;
+
+    if (hung_up(connection) || (connection->ended && evbuffer_get_length(connection->output) > 0))
+        connection_close(connection);
+    else
+        start_timer(connection, connection->ended ? CONNECTION_LAST_LINES : CONNECTION_WATCH);
+}
+
 /* Closes if nothing more is to come; else goes on if there is room for more. */
 static void connection_update(struct connection *connection)
 {
@@ -116,12 +245,15 @@ static void connection_update(struct connection *connection)
 
     if (connection->fd < 0 || connection->processing)
         return;
+    if (connection->subscriber.missed && connection->requests == 0)
+        tell_overflow(connection);
     if ((connection->ended || (connection->eof && connection->drained)) &&
         connection->requests == 0 && evbuffer_get_length(connection->output) == 0) {
-        connection_close(connection);
+        finish(connection);
         return;
     }
-    if (congested(connection) || connection->ended) {
+    /* What its last lines have begun goes on, even if it is cut off. */
+    if (congested(connection) || (connection->ended && !connection->task.step)) {
         set_reading(connection, false);
         return;
     }
@@ -138,6 +270,7 @@ static void end_stream(struct connection *connection, size_t position, const cha
 
     error_set(&error, MESSAGE_PARSE_ERROR, "Parse error at byte %zu: %s", position, why);
     connection->ended = true;
+    events_unsubscribe(&connection->subscriber);
     connection_send(connection, message_error(NULL, &error));
 }
 
@@ -199,10 +332,9 @@ static void process_lines(struct connection *connection)
 
     connection_hold(connection);
     connection->processing = true;
-    while (connection->fd >= 0 && !connection->ended) {
+    while (connection->fd >= 0 && (connection->task.step || !connection->ended)) {
         /* Its own hold is not a request. */
-        if (connection->requests > CONNECTION_REQUESTS_MAX ||
-            evbuffer_get_length(connection->output) >= CONNECTION_OUTPUT_MAX)
+        if (connection->requests > CONNECTION_REQUESTS_MAX || output_full(connection))
             break;
         if (!process_one(connection) || clock_milliseconds() >= end)
             break;
@@ -275,6 +407,7 @@ static void on_writable(evutil_socket_t fd, short what, void *context)
 
     connection_hold(connection);
     flush_output(connection);
+    send_events(connection);
     connection_release(connection);
 }
 
@@ -352,7 +485,7 @@ void connection_send(struct connection *connection, json_t *message)
 {
     bool wanted = message && connection->fd >= 0;
     _cleanup_(cleanup_free) char *text = wanted ? message_text(message) : NULL;
-    size_t length, sent = 0;
+    size_t length;
 
     json_decref(message);
     if (!wanted)
@@ -364,15 +497,7 @@ void connection_send(struct connection *connection, json_t *message)
     }
     length = strlen(text);
     text[length++] = '\n'; /* in the place of the NUL */
-    if (evbuffer_get_length(connection->output) == 0) {
-        ssize_t n = send(connection->fd, text, length, MSG_NOSIGNAL);
-
-        sent = n > 0 ? (size_t)n : 0;
-    }
-    if (sent < length) {
-        evbuffer_add(connection->output, text + sent, length - sent);
-        event_add(connection->writable, NULL);
-    }
+    send_bytes(connection, text, length);
 }
 
 void connection_send_text(struct connection *connection, struct evbuffer *text)
@@ -384,4 +509,32 @@ void connection_send_text(struct connection *connection, struct evbuffer *text)
     evbuffer_write(connection->output, connection->fd);
     if (evbuffer_get_length(connection->output) > 0)
         event_add(connection->writable, NULL);
+}
+
+int connection_subscribe(struct connection *connection, struct events *events, events_set types)
+{
+    /* Nor when it is cut off: it has its last line, or will have. */
+    if (connection->fd < 0 || connection->ended)
+        return 0;
+    if (!connection->timer)
+        connection->timer = event_new(connection->connections->base, -1, 0, on_timer, connection);
+    if (!connection->timer)
+        return -ENOMEM;
+    events_unsubscribe(&connection->subscriber);
+    connection->subscriber.deliver = on_event;
+    connection->subscriber.context = connection;
+    if (types)
+        events_subscribe(events, &connection->subscriber, types);
+    return 0;
+}
+
+void connection_hold_events(struct connection *connection)
+{
+    connection->held_for_events++;
+}
+
+void connection_release_events(struct connection *connection)
+{
+    connection->held_for_events--;
+    send_events(connection);
 }

@@ -4,7 +4,8 @@
  *
  * Requests of a connection are answered as they finish, matched by their id. While replies wait to
  * be read, or many requests are under way, no more of its input is read: a client that floods or
- * never reads holds up only itself. A client that hangs up cancels nothing. One thread.
+ * never reads holds up only itself. A client that hangs up cancels nothing. Events go out when
+ * everything before has been read: those that wait are not copied for each client. One thread.
  */
 #pragma once
 
@@ -14,6 +15,7 @@
 #include <jansson.h>
 
 #include "access.h"
+#include "events.h"
 
 struct connection;
 struct daemon;
@@ -75,3 +77,13 @@ struct connection_task {
 };
 /* From connection_line_fn only; the connection is to be held. */
 void connection_start_task(struct connection *connection, const struct connection_task *task);
+
+/*
+ * From now on the client gets the events of these types (0: none any more) instead of those that it
+ * had chosen before, until it hangs up or is cut off for not reading them. One that sends no more
+ * stays as long as it is there to read. Does nothing when the client is gone. Returns 0 or -ENOMEM.
+ */
+int connection_subscribe(struct connection *connection, struct events *events, events_set types);
+/* Events wait from here to connection_release_events(), so that a reply can go out before. */
+void connection_hold_events(struct connection *connection);
+void connection_release_events(struct connection *connection);

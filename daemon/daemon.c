@@ -239,6 +239,7 @@ static int setup_state(struct daemon *daemon, const struct daemon_setup *setup)
     state->hypervisor = setup->hypervisor;
     segments_init(&state->segments);
     guests_init(&state->guests);
+    events_init(&state->events);
     reload_apply_limits(&daemon->reload);
     state->base = new_event_base();
     if (!state->base)

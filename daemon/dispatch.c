@@ -20,6 +20,7 @@ struct batch {
     size_t next;              /* the first that is not started */
     struct evbuffer *replies; /* as text: trees would need ten times as much */
     size_t pending;
+    bool subscribes; /* events wait until the replies are out */
 };
 
 static void batch_free(struct batch *batch)
@@ -41,6 +42,8 @@ static void batch_release(struct batch *batch)
         evbuffer_add(batch->replies, "]\n", 2);
         connection_send_text(connection, batch->replies);
     }
+    if (batch->subscribes)
+        connection_release_events(connection);
     batch_free(batch);
     connection_release(connection);
 }
@@ -96,6 +99,18 @@ void request_reply(struct request *request, json_t *result)
         return;
     }
     request_end(request, message_result(request->id, result));
+}
+
+int request_subscribe(struct request *request, events_set types)
+{
+    struct batch *batch = request->batch;
+    int r = connection_subscribe(request->connection, &request->state->events, types);
+
+    if (r == 0 && batch && !batch->subscribes) {
+        batch->subscribes = true;
+        connection_hold_events(request->connection);
+    }
+    return r;
 }
 
 void request_done(void *context, json_t *result, const struct error *error)

@@ -65,6 +65,11 @@ void dispatch_line(struct connection *connection, const char *line, size_t lengt
 /* End a request. `result` is stolen; NULL is an internal error. */
 void request_reply(struct request *request, json_t *result);
 void request_refuse(struct request *request, const struct error *error);
+/*
+ * Subscribes the request's client to these types of events, see connection_subscribe(). They go out
+ * after the request's reply. Returns 0 or -ENOMEM.
+ */
+int request_subscribe(struct request *request, events_set types);
 /* As operation_done_fn; the context is the request. */
 void request_done(void *request, json_t *result, const struct error *error);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* OpenRPC (https://spec.open-rpc.org), made from the method tables. */
+#include "events.h"
 #include "message.h"
 #include "methods.h"
 
@@ -46,10 +47,20 @@ static json_t *describe_errors(void)
     return errors;
 }
 
+#define DESCRIBE_EVENT(name, text) json_object_set_new(types, name, json_string(text));
+
+static json_t *describe_events(void)
+{
+    json_t *types = json_object();
+
+    EVENTS_TYPES(DESCRIBE_EVENT)
+    return types;
+}
+
 void method_rpc_discover(struct request *request, const void *args)
 {
-    request_reply(request, json_pack("{s:s, s:{s:s, s:s}, s:o, s:{s:o}}", "openrpc", "1.2.6",
+    request_reply(request, json_pack("{s:s, s:{s:s, s:s}, s:o, s:{s:o}, s:o}", "openrpc", "1.2.6",
                                      "info", "title", "xenshmd", "version", XENSHMD_VERSION,
                                      "methods", describe_methods(request->dispatcher), "components",
-                                     "errors", describe_errors()));
+                                     "errors", describe_errors(), "x-events", describe_events()));
 }

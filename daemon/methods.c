@@ -28,5 +28,7 @@ const struct method methods[] = {
         "Attaches a new segment, or shares an existing one, with a running guest.", "attachment"),
     ROW("guest.detach", ACCESS_OPERATE, guest_detach,
         "Detaches the only, the named or every segment from a guest.", "{detached: [attachment]}"),
+    ROW("events.subscribe", ACCESS_READ, events_subscribe,
+        "Sends events on this connection from now on, as notifications.", "{seq}"),
     { NULL },
 };

@@ -14,6 +14,7 @@ extern const struct method methods[];
     void method_##name(struct request *request, const void *args)
 
 METHOD_DECLARE(daemon_status);
+METHOD_DECLARE(events_subscribe);
 METHOD_DECLARE(guest_attach);
 METHOD_DECLARE(guest_detach);
 METHOD_DECLARE(guest_list);

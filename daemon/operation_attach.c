@@ -16,6 +16,7 @@
 #include "cleanup.h"
 #include "clock.h"
 #include "describe.h"
+#include "events.h"
 #include "holders.h"
 #include "log.h"
 #include "message.h"
@@ -271,6 +272,7 @@ static void commit_result(struct attach *attach)
 {
     json_t *result = describe_attachment(attach->attachment);
 
+    events_emit(&attach->operation.state->events, "attachment.attached", json_incref(result));
     if (result && attach->placement.warning[0])
         json_object_set_new(result, "warning", json_string(attach->placement.warning));
     log_info("segment %s: attached to guest %s (domid %u) at 0x%" PRIx64,

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "describe.h"
+#include "events.h"
 #include "log.h"
 #include "message.h"
 #include "publish.h"
@@ -21,6 +22,7 @@ struct detach {
     bool all;
     struct attachment *attachment; /* being taken away now, or NULL */
     bool untold;                   /* the guest has not been told of that */
+    json_t *described;             /* the last one that was begun with */
     json_t *detached;
     struct teardown teardown;
 };
@@ -36,6 +38,7 @@ static void detach_free(struct operation *operation)
 
     if (detach->attachment)
         detach->attachment->busy = NULL;
+    json_decref(detach->described);
     json_decref(detach->detached);
     free(detach);
 }
@@ -162,7 +165,9 @@ static int begin(struct detach *detach, struct attachment *attachment)
         return r;
     detach->attachment = attachment;
     attachment->busy = &detach->operation;
-    json_array_append_new(detach->detached, describe_attachment(attachment));
+    json_decref(detach->described);
+    detach->described = describe_attachment(attachment);
+    json_array_append(detach->detached, detach->described);
     teardown_start(&detach->teardown, detach->operation.state, attachment, TEARDOWN_MAPPED);
     detach->teardown.looked = true;
     detach->teardown.announce = detach->untold;
@@ -189,6 +194,8 @@ static enum operation_turn proceed(struct detach *detach)
     detach->attachment = NULL;
     if (r == 0) {
         log_info("segment %s: detached from guest %s", name, guest);
+        events_emit(&detach->operation.state->events, "attachment.detached",
+                    json_incref(detach->described));
         return detach->all ? OPERATION_AGAIN : finished(detach);
     }
     error_set(&detach->operation.error,

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "describe.h"
 #include "log.h"
 #include "state.h"
 #include "teardown.h"
@@ -12,11 +13,13 @@
 struct reclaim {
     struct operation operation; /* first member */
     bool started;
+    json_t *attachment; /* as it was, for those who listen */
     struct teardown teardown;
 };
 
 static void reclaim_free(struct operation *operation)
 {
+    json_decref(((struct reclaim *)operation)->attachment);
     free(operation);
 }
 
@@ -45,6 +48,8 @@ static enum operation_turn reclaim_step(struct operation *operation)
         if (!attachment)
             return OPERATION_DONE;
         attachment->busy = operation;
+        if (events_wanted(&operation->state->events))
+            reclaim->attachment = describe_attachment(attachment);
         teardown_start(&reclaim->teardown, operation->state, attachment, TEARDOWN_MAPPED);
         reclaim->teardown.announce = attachment->state == ATTACHMENT_ATTACHING;
         reclaim->started = true;
@@ -55,6 +60,9 @@ static enum operation_turn reclaim_step(struct operation *operation)
     /* It may have stood in the way of a standing order. */
     if (operation->state->orders.count > 0)
         state_request_reconcile(operation->state);
+    if (r == 0)
+        events_emit(&operation->state->events, "attachment.detached",
+                    json_incref(reclaim->attachment));
     if (r == 0)
         log_info("segment %s: taken back from domain %u%s", operation->segment,
                  operation->identity.domid, reclaim->teardown.gone ? ", which is gone" : "");

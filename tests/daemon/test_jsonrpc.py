@@ -576,6 +576,7 @@ SIZES_BAD = [0, -1, 1.5, 4096.0, "4096", "4K", None, True, [], {}, -2 ** 63]
 ADDRESSES_BAD = [0, 0x3a000000, None, True, [], {}, "", "0x", "3a000000", "0X3a000000", "x", "0xg",
                  " 0x1000", "0x1000 ", "0x1000\n", "+0x1000", "-0x1000", "0x00000000000000000",
                  "0x11111111111111111", "Identity", "identity ", "idem", "0x-1"]
+LISTS_BAD = [1, None, True, {}, "a", [1], ["a"], [[]], ["segment.freed", None]]
 BOOLS_BAD = [0, 1, "true", "", None, [], {}]
 
 
@@ -594,6 +595,7 @@ class Parameters(JsonRpcTest):
                           "name": NAMES_BAD, "pool": STRINGS_BAD, "address": ADDRESSES_BAD}),
         "guest.detach": ({"guest": "alpha"},
                          {"guest": GUESTS_BAD, "segment": NAMES_BAD, "all": BOOLS_BAD}),
+        "events.subscribe": ({}, {"types": LISTS_BAD}),
     }
 
     def setUp(self):

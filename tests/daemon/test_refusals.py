@@ -584,12 +584,11 @@ class HypervisorFailed(RefusalTest):
 
     def test_list(self):
         self.attach("alpha", name="x")
-        for after in (1, 2):
-            with self.subTest(after=after), self.unchanged():
-                self.plan("list", after)
-                with self.refused("HYPERVISOR_FAILED", "domains"):
-                    self.attach("beta")
-                self.nothing_planned()
+        with self.unchanged():
+            self.plan("list")
+            with self.refused("HYPERVISOR_FAILED", "domains"):
+                self.attach("beta")
+            self.nothing_planned()
         with self.unchanged():
             self.plan("list")
             with self.refused("HYPERVISOR_FAILED", "domains"):

@@ -16,6 +16,7 @@ struct args {
     bool flag;
     struct params_address address;
     struct params_address place;
+    json_t *list;
     json_t *any;
     const char *needed;
 };
@@ -29,6 +30,7 @@ static const struct params_field fields[] = {
     PARAMS_FIELD(PARAMS_BOOL, struct args, flag, false, ""),
     PARAMS_FIELD(PARAMS_ADDRESS, struct args, address, false, ""),
     PARAMS_FIELD(PARAMS_PLACE, struct args, place, false, ""),
+    PARAMS_FIELD(PARAMS_STRINGS, struct args, list, false, ""),
     PARAMS_FIELD(PARAMS_JSON, struct args, any, false, ""),
     PARAMS_FIELD(PARAMS_STRING, struct args, needed, true, ""),
     PARAMS_END,
@@ -175,6 +177,20 @@ static void test_addresses(void **state)
     REFUSE("place", "\"Identity\"", "\"identity \"", "0", "null");
 }
 
+static void test_lists(void **state)
+{
+    struct args args;
+    json_t *params;
+
+    assert_int_equal(decode("\"list\":[]", &args, &params), 0);
+    assert_int_equal(json_array_size(args.list), 0);
+    json_decref(params);
+    assert_int_equal(decode("\"list\":[\"a\",\"\",\"a\"]", &args, &params), 0);
+    assert_int_equal(json_array_size(args.list), 3);
+    json_decref(params);
+    REFUSE("list", "1", "null", "true", "{}", "\"a\"", "[1]", "[\"a\",null]", "[[]]");
+}
+
 static void test_any(void **state)
 {
     struct args args;
@@ -232,13 +248,10 @@ static void test_schemas(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_strings),
-        cmocka_unit_test(test_name_length),
-        cmocka_unit_test(test_guests),
-        cmocka_unit_test(test_numbers),
-        cmocka_unit_test(test_addresses),
-        cmocka_unit_test(test_any),
-        cmocka_unit_test(test_refusals_name_the_field),
+        cmocka_unit_test(test_strings),   cmocka_unit_test(test_name_length),
+        cmocka_unit_test(test_guests),    cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_addresses), cmocka_unit_test(test_lists),
+        cmocka_unit_test(test_any),       cmocka_unit_test(test_refusals_name_the_field),
         cmocka_unit_test(test_schemas),
     };
 
