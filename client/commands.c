@@ -57,7 +57,7 @@ static const struct command commands[] = {
         .min_arguments = 2,
         .max_arguments = 2,
         .options = alloc_options,
-        .help = "make a segment that is kept until it is freed, attached or not",
+        .help = "make a segment that stays until it is freed",
         .run = cmd_alloc,
     },
     {
