@@ -3,6 +3,7 @@
 #include "cleanup.h"
 #include "commands.h"
 #include "print.h"
+#include "segment_state.h"
 
 static const struct column columns[] = {
     { "SEGMENT" },
@@ -24,10 +25,7 @@ static void add_row(struct table *table, const json_t *segment, const json_t *at
     table_add_size(table, segment, "size");
     table_add_member(table, json_object_get(attachment, "guest"), "name");
     table_add_member(table, attachment, "guest_address");
-    if (attachment)
-        table_add_member(table, attachment, "state");
-    else
-        table_add(table, json_is_true(json_object_get(segment, "kept")) ? "kept" : "-");
+    table_add_owned(table, segment_state_text(segment, attachment));
 }
 
 static void add_segment(struct table *table, const json_t *segment)

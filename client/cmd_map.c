@@ -3,6 +3,7 @@
 #include "cleanup.h"
 #include "commands.h"
 #include "print.h"
+#include "segment_state.h"
 
 static const struct column columns[] = {
     { "POOL" },  { "HOST" }, { "SIZE", COLUMN_NUMBER }, { "STATE", COLUMN_STATE }, { "SEGMENT" },
@@ -23,7 +24,10 @@ static enum exit_status show_map(const struct invocation *invocation, json_t *re
         table_add_member(table, run, "pool");
         table_add_member(table, run, "host_address");
         table_add_size(table, run, "size");
-        table_add_member(table, run, "state");
+        if (json_array_size(json_object_get(run, "clash")) > 0)
+            table_add_owned(table, clash_text(run));
+        else
+            table_add_member(table, run, "state");
         table_add_member(table, run, "segment");
         if (json_is_object(guest))
             table_add_member(table, guest, "name");

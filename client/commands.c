@@ -20,6 +20,12 @@ static const struct option attach_options[] = {
     { 0 },
 };
 
+static const struct option alloc_options[] = {
+    { "pool", 0, "POOL", "pool to take the pages from" },
+    { "align", 0, "SIZE", "power of two that the host address is a multiple of" },
+    { 0 },
+};
+
 static const struct option detach_options[] = {
     { "all", 0, NULL, "detach everything that the guest has" },
     { 0 },
@@ -44,6 +50,23 @@ static const struct command commands[] = {
         .options = detach_options,
         .help = "take a segment away from a guest",
         .run = cmd_detach,
+    },
+    {
+        .name = "alloc",
+        .forms = { "NAME SIZE [--pool POOL] [--align SIZE]" },
+        .min_arguments = 2,
+        .max_arguments = 2,
+        .options = alloc_options,
+        .help = "make a segment that stays until it is freed",
+        .run = cmd_alloc,
+    },
+    {
+        .name = "free",
+        .forms = { "NAME" },
+        .min_arguments = 1,
+        .max_arguments = 1,
+        .help = "free a segment that is attached to no guest",
+        .run = cmd_free,
     },
     {
         .name = "list",

@@ -37,8 +37,10 @@ enum exit_status commands_run(const struct invocation *invocation);
 /* The help of one command, or of xenshmctl when `command` is NULL. */
 void help_print(FILE *out, const struct command *command);
 
+enum exit_status cmd_alloc(const struct invocation *invocation);
 enum exit_status cmd_attach(const struct invocation *invocation);
 enum exit_status cmd_detach(const struct invocation *invocation);
+enum exit_status cmd_free(const struct invocation *invocation);
 enum exit_status cmd_guests(const struct invocation *invocation);
 enum exit_status cmd_help(const struct invocation *invocation);
 enum exit_status cmd_list(const struct invocation *invocation);

@@ -123,19 +123,23 @@ void table_add_size(struct table *table, const json_t *object, const char *key)
         table_add(table, size_format((uint64_t)json_integer_value(bytes), text));
 }
 
+/* By its first word: what follows it tells more. */
 static const char *state_colour(const char *state)
 {
     static const struct {
         const char *state, *colour;
     } colours[] = {
-        { "attached", GREEN },  { "used", GREEN },       { "running", GREEN },
-        { "waiting", YELLOW },  { "attaching", YELLOW }, { "detaching", YELLOW },
-        { "paused", YELLOW },   { "rebooting", YELLOW }, { "foreign", YELLOW },
-        { "quarantined", RED }, { "dying", RED },        { "crashed", RED },
+        { "attached", GREEN },   { "used", GREEN },     { "running", GREEN },
+        { "kept", GREEN },       { "waiting", YELLOW }, { "attaching", YELLOW },
+        { "detaching", YELLOW }, { "wiping", YELLOW },  { "mapping", YELLOW },
+        { "unmapping", YELLOW }, { "paused", YELLOW },  { "rebooting", YELLOW },
+        { "foreign", YELLOW },   { "clash", RED },      { "quarantined", RED },
+        { "dying", RED },        { "crashed", RED },
     };
+    size_t length = strcspn(state, " ,");
 
     for (size_t i = 0; i < sizeof(colours) / sizeof(colours[0]); i++)
-        if (strcmp(colours[i].state, state) == 0)
+        if (strlen(colours[i].state) == length && strncmp(colours[i].state, state, length) == 0)
             return colours[i].colour;
     return "";
 }

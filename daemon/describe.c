@@ -197,13 +197,15 @@ static void add_holder(const struct state *state, struct mfn_range frames, json_
         json_object_set_new(object, "guest", describe_name(holder->name));
 }
 
-static void add_segment(const struct segment *segment, json_t *object)
+static void add_segment(const struct state *state, const struct segment *segment, json_t *object)
 {
     json_object_set_new(object, "segment", json_string(segment->name));
     /* A shared segment has several guests: segment.show tells them. */
     if (segment->attachment_count == 1)
         json_object_set_new(object, "guest",
                             describe_name(TAILQ_FIRST(&segment->attachments)->guest_name));
+    if (segment->clash)
+        json_object_set_new(object, "clash", describe_clash(segment, state));
 }
 
 int describe_runs(const struct state *state, const struct state_pool *pool, json_t *runs)
@@ -221,7 +223,7 @@ int describe_runs(const struct state *state, const struct state_pool *pool, json
         if (run_state == POOL_FOREIGN)
             add_holder(state, frames, object);
         else if (segment)
-            add_segment(segment, object);
+            add_segment(state, segment, object);
         if (json_array_append_new(runs, object) < 0)
             return -ENOMEM;
     }

@@ -294,6 +294,31 @@ int sim_shutdown(struct hypervisor *hypervisor, uint32_t domid, enum domain_shut
     return 0;
 }
 
+int sim_rename(struct hypervisor *hypervisor, uint32_t domid, const char *name)
+{
+    struct sim_slot *slot = find_slot(hypervisor, domid);
+    uint32_t other;
+
+    if (!slot)
+        return -ESRCH;
+    if (!name[0] || strlen(name) >= sizeof(slot->name))
+        return -EINVAL;
+    if (sim_find(hypervisor, name, &other) == 0 && other != domid)
+        return -EEXIST;
+    strcpy(slot->name, name);
+    return 0;
+}
+
+int sim_pause(struct hypervisor *hypervisor, uint32_t domid, bool paused)
+{
+    struct sim_slot *slot = find_slot(hypervisor, domid);
+
+    if (!slot)
+        return -ESRCH;
+    slot->paused = paused;
+    return 0;
+}
+
 int sim_reveal_config(struct hypervisor *hypervisor, uint32_t domid)
 {
     struct sim_slot *slot = find_slot(hypervisor, domid);

@@ -58,6 +58,9 @@ struct sim_domain {
 int sim_start(struct hypervisor *hypervisor, const struct sim_domain *domain, uint32_t *ret_domid);
 int sim_shutdown(struct hypervisor *hypervisor, uint32_t domid, enum domain_shutdown reason);
 int sim_destroy(struct hypervisor *hypervisor, uint32_t domid);
+/* -EEXIST: another domain has that name; -EINVAL: it is empty or too long. */
+int sim_rename(struct hypervisor *hypervisor, uint32_t domid, const char *name);
+int sim_pause(struct hypervisor *hypervisor, uint32_t domid, bool paused);
 /* The configuration of a domain started without one appears. */
 int sim_reveal_config(struct hypervisor *hypervisor, uint32_t domid);
 /* The domain of that name: -ESRCH if there is none. */

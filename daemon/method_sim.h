@@ -12,6 +12,8 @@ extern const struct method sim_methods[];
 METHOD_DECLARE(sim_guest_start);
 METHOD_DECLARE(sim_guest_shutdown);
 METHOD_DECLARE(sim_guest_destroy);
+METHOD_DECLARE(sim_guest_rename);
+METHOD_DECLARE(sim_guest_pause);
 METHOD_DECLARE(sim_guest_configure);
 METHOD_DECLARE(sim_guest_xenstore);
 METHOD_DECLARE(sim_guest_read);

@@ -24,6 +24,16 @@ struct name_args {
     const char *name;
 };
 
+struct rename_args {
+    const char *name;
+    const char *to;
+};
+
+struct pause_args {
+    const char *name;
+    json_t *paused;
+};
+
 struct shutdown_args {
     const char *name;
     const char *reason;
@@ -48,6 +58,18 @@ const struct params_field method_sim_guest_shutdown_fields[] = {
     PARAMS_FIELD(PARAMS_STRING, struct shutdown_args, name, true, "the guest's name"),
     PARAMS_FIELD(PARAMS_STRING, struct shutdown_args, reason, true,
                  "poweroff, reboot, suspend, crash, watchdog or soft_reset"),
+    PARAMS_END,
+};
+
+const struct params_field method_sim_guest_rename_fields[] = {
+    PARAMS_FIELD(PARAMS_STRING, struct rename_args, name, true, "the guest's name"),
+    PARAMS_FIELD(PARAMS_STRING, struct rename_args, to, true, "its new name"),
+    PARAMS_END,
+};
+
+const struct params_field method_sim_guest_pause_fields[] = {
+    PARAMS_FIELD(PARAMS_STRING, struct pause_args, name, true, "the guest's name"),
+    PARAMS_FIELD(PARAMS_JSON, struct pause_args, paused, false, "false: it goes on"),
     PARAMS_END,
 };
 
@@ -182,6 +204,35 @@ void method_sim_guest_configure(struct request *request, const void *decoded)
 
     if (sim_method_find(request, args->name, &domid, &error) == 0)
         sim_reveal_config(request->state->hypervisor, domid);
+    request_finish(request, json_object(), &error);
+}
+
+void method_sim_guest_rename(struct request *request, const void *decoded)
+{
+    const struct rename_args *args = decoded;
+    struct error error = { 0 };
+    uint32_t domid;
+    int r;
+
+    if (sim_method_find(request, args->name, &domid, &error) == 0) {
+        r = sim_rename(request->state->hypervisor, domid, args->to);
+        if (r < 0)
+            invalid(&error,
+                    r == -EEXIST ? "a guest of that name is running" : "'to' is empty or too long");
+    }
+    request_finish(request, json_object(), &error);
+}
+
+void method_sim_guest_pause(struct request *request, const void *decoded)
+{
+    const struct pause_args *args = decoded;
+    struct error error = { 0 };
+    uint32_t domid;
+
+    if (args->paused && !json_is_boolean(args->paused))
+        invalid(&error, "'paused' must be true or false");
+    else if (sim_method_find(request, args->name, &domid, &error) == 0)
+        sim_pause(request->state->hypervisor, domid, !json_is_false(args->paused));
     request_finish(request, json_object(), &error);
 }
 

@@ -14,7 +14,7 @@ const struct method methods[] = {
     ROW("pool.list", ACCESS_READ, pool_list, "Lists the pools.",
         "{pools: [{name, device, host_address, size, free, largest_free, guest_address}]}"),
     ROW("pool.map", ACCESS_READ, pool_map, "Tells the state of every page of one pool or all.",
-        "{runs: [{pool, host_address, size, state, [segment], [guest]}]}"),
+        "{runs: [{pool, host_address, size, state, [segment], [guest], [clash]}]}"),
     ROW("segment.list", ACCESS_READ, segment_list, "Lists the segments with their attachments.",
         "{segments: [segment]}"),
     ROW("segment.show", ACCESS_READ, segment_show, "Shows one segment.", "segment"),

@@ -109,13 +109,29 @@ static bool share_segment(struct operation *a, struct operation *b)
     return false;
 }
 
+static bool share_any(struct operation *a, struct operation *b)
+{
+    return share_guest(a, b) || share_segment(a, b) || share_segment(b, a);
+}
+
+static bool has_begun(const struct operation *operation)
+{
+    return operation->running && operation->wake_at == 0;
+}
+
+/*
+ * What the daemon does by itself passes requests that have not begun: they may be waiting for just
+ * that. So one that wakes up may find something later under way.
+ */
 static bool must_wait(struct operation *operation)
 {
-    struct operation *earlier = operation;
+    struct operation *other;
 
-    while ((earlier = TAILQ_PREV(earlier, operation_list, link)))
-        if (share_guest(earlier, operation) || share_segment(operation, earlier) ||
-            share_segment(earlier, operation))
+    for (other = operation; (other = TAILQ_PREV(other, operation_list, link));)
+        if ((operation->done || !other->done || has_begun(other)) && share_any(operation, other))
+            return true;
+    for (other = operation; (other = TAILQ_NEXT(other, link));)
+        if (has_begun(other) && share_any(operation, other))
             return true;
     return false;
 }
@@ -171,9 +187,9 @@ static void run(struct operations *operations, struct operation *operation)
 
 static bool ready(struct operation *operation)
 {
-    if (operation->running)
-        return operation->wake_at == 0 || clock_milliseconds() >= operation->wake_at;
-    return !must_wait(operation);
+    if (has_begun(operation))
+        return true;
+    return clock_milliseconds() >= operation->wake_at && !must_wait(operation);
 }
 
 /* The ready operation whose last slice is longest ago, or NULL. */

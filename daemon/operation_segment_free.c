@@ -23,28 +23,37 @@ static void release_free(struct operation *operation)
     free(operation);
 }
 
-static int in_use(struct operation *operation, const struct segment *segment)
+/* Room for one guest's name at least; with the segment's it stays below ERROR_MESSAGE_MAX. */
+#define GUESTS_MAX (DOMAIN_NAME_MAX + 64)
+#define MORE_MAX (sizeof(" and 18446744073709551615 more"))
+
+/* "'guest1', 'guest2' and 5 more": nobody is left out without a word. */
+static void name_guests(const struct segment *segment, char text[static GUESTS_MAX])
 {
-    const struct attachment *first = TAILQ_FIRST(&segment->attachments);
-    struct error *error = &operation->error;
     const struct attachment *attachment;
-    char guests[160];
-    size_t length = 0;
+    size_t length = 0, named = 0;
 
-    guests[0] = '\0';
+    text[0] = '\0';
     TAILQ_FOREACH(attachment, &segment->attachments, segment_link) {
-        int n = snprintf(guests + length, sizeof(guests) - length, "%s'%s'",
-                         attachment == first ? "" : ", ", attachment->guest_name);
+        size_t room = GUESTS_MAX - MORE_MAX - length;
+        int n = snprintf(text + length, room, "%s'%s'", named ? ", " : "", attachment->guest_name);
 
-        if (n < 0 || (size_t)n >= sizeof(guests) - length) {
-            snprintf(guests + length, sizeof(guests) - length, "%s", " ...");
-            break;
+        if (n < 0 || (size_t)n >= room) {
+            snprintf(text + length, GUESTS_MAX - length, " and %zu more",
+                     segment->attachment_count - named);
+            return;
         }
         length += (size_t)n;
-        /* Room for " ..." */
-        if (length > sizeof(guests) - 8)
-            break;
+        named++;
     }
+}
+
+static int in_use(struct operation *operation, const struct segment *segment)
+{
+    struct error *error = &operation->error;
+    char guests[GUESTS_MAX];
+
+    name_guests(segment, guests);
     error_set(error, XENSHM_SEGMENT_IN_USE, "segment '%s' is attached to %s", segment->name,
               guests);
     return error_set_hint(error, "detach it there first");

@@ -36,7 +36,7 @@ start_impostor()
     export XENSHM_SOCKET=$BATS_TEST_TMPDIR/impostor
 
     python3 -c "
-import socket, sys, time
+import json, socket, sys, time
 listener = socket.socket(socket.AF_UNIX)
 listener.bind(sys.argv[1])
 listener.listen()

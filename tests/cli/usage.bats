@@ -3,7 +3,7 @@
 
 load common
 
-commands="attach detach list pools guests map status help"
+commands="attach detach alloc free list pools guests map status help"
 
 @test "help" {
     run -0 --separate-stderr ctl --help
