@@ -198,13 +198,14 @@ struct guest *guest_successor(struct guests *guests, const struct guest *guest)
     struct guest *twin, *successor = NULL;
 
     for (twin = next_twin(guests, guest, NULL); twin; twin = next_twin(guests, guest, twin)) {
+        /* One that on_crash has preserved is a predecessor too. */
+        if (twin->shutdown != DOMAIN_RUNNING)
+            continue;
         if (successor)
             return NULL;
         successor = twin;
     }
-    if (!successor || successor->shutdown != DOMAIN_RUNNING || !successor->config.known)
-        return NULL;
-    return successor;
+    return successor && successor->config.known ? successor : NULL;
 }
 
 bool guest_is_awaited(struct guests *guests, const struct guest *guest)
