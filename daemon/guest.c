@@ -326,6 +326,17 @@ struct guest *guest_resolve_absent(struct guests *guests, const char *text)
     return NULL;
 }
 
+struct guest *guest_find_absent(struct guests *guests, const uint8_t uuid[static DOMAIN_UUID_SIZE])
+{
+    struct guest *guest;
+
+    RB_FOREACH(guest, guest_tree, &guests->tree)
+        if (!guest->alive && !TAILQ_EMPTY(&guest->attachments) &&
+            memcmp(guest->identity.uuid, uuid, DOMAIN_UUID_SIZE) == 0)
+            return guest;
+    return NULL;
+}
+
 void guests_refresh_names(struct guests *guests, struct hypervisor *hypervisor)
 {
     struct guest *guest;

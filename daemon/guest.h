@@ -88,6 +88,8 @@ int guest_resolve(struct guests *guests, struct hypervisor *hypervisor, const ch
  * that waits can be given up so.
  */
 struct guest *guest_resolve_absent(struct guests *guests, const char *text);
+/* One with that UUID that is not alive and still has attachments; or NULL. */
+struct guest *guest_find_absent(struct guests *guests, const uint8_t uuid[static DOMAIN_UUID_SIZE]);
 /*
  * guest_resolve() after guests_refresh(); also refuses with HYPERVISOR_FAILED when the list cannot
  * be had.
