@@ -95,9 +95,11 @@ class Client:
         self.id += 1
         return {"jsonrpc": "2.0", "id": self.id, "method": method, "params": params}
 
-    def send(self, message):
+    def send(self, *messages):
+        """In one piece, so that the daemon reads all of them in one turn."""
         try:
-            self.socket.sendall(json.dumps(message).encode() + b"\n")
+            self.socket.sendall(b"".join(json.dumps(message).encode() + b"\n"
+                                         for message in messages))
         except (BrokenPipeError, ConnectionResetError) as why:
             raise Gone from why
 
