@@ -30,6 +30,7 @@ class Guest:
         self.name = self.domid = self.reason = None
         self.old = None  # the name of the preserved domain
         self.settled = True  # the daemon has had the time to act on what it did last
+        self.left = False  # its old domain may have been left for one that has not got everything
         self.lost = False  # gone for good, under the eyes of the daemon
 
     def next_name(self):
@@ -457,6 +458,7 @@ class Life:
     def started(self, guest, step, request, result):
         if step == "twin":
             guest.old = guest.name
+            guest.left = True
         elif step == "reboot":
             # Perhaps there was a look between two of the three.
             self.doubt_all(guest)
@@ -507,6 +509,7 @@ class Life:
         self.compare_new(told, there)
         for guest in self.everyone():
             guest.settled = True
+            guest.left = guest.left and guest.state != "running"
         self.doubt = set()
         self.pending = []
         for (_, uuid), attachment in there.items():
@@ -582,7 +585,9 @@ class Life:
     def look(self):
         """The daemon has started, and is still: everything must be as it was confirmed."""
         self.world.settle()
-        snapshot = self.world.check()
+        twins = {request.guest for request in self.pending if request.step == "twin"}
+        snapshot = self.world.check(guest.uuid for guest in self.guests
+                                    if guest.left or guest in twins)
         self.find_guests(snapshot["guests"])
         self.torn = [request.write for request in self.pending if request.write]
         self.compare(snapshot["segments"])
