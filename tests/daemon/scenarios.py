@@ -448,7 +448,8 @@ class SoftReset(Reboot):
     """The same domain goes on: all the time everything stays mapped."""
 
     reason = "soft_reset"
-    calls = {"list": 5, "permit": 3, "probe": 4, "map": 4, "publish": 3, "store_write": 6, "any": 25}
+    calls = {"list": 5, "permit": 3, "probe": 4, "map": 4, "publish": 3, "store_write": 6,
+             "any": 25}
 
     def step(self, world, domains):
         if domains["beta"] == "running":

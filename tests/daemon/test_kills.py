@@ -9,8 +9,8 @@ back, and not a page or byte may be left.
 XENSHM_RUNS=N makes N runs instead of 2,000. XENSHM_SEED=TEXT chooses another life, and TEXT/C
 begins at chapter C of it: a failure prints which.
 
-by_calls sends one or a few requests in one piece, and waits until nothing is under way; it is killed
-before the n-th call to Xen or the store, and so repeats exactly. by_signals has several requests
+by_calls sends one or a few requests in one piece, and waits until nothing is under way; it is
+killed before the n-th call to Xen or the store, and so repeats exactly. by_signals has several requests
 under way on several connections and lets them meet what the daemon does by itself; in most runs the
 signal comes from outside, at a random moment. What is asked for repeats as long as the answers do;
 the moment does not.
