@@ -99,7 +99,7 @@ add_tests() {
 	cp "$LAB"/dom0/{lib,run-tests,demo}.sh "$dom0/lab/"
 	cp "$LAB/board/$board.sh" "$dom0/lab/board"
 	echo "$mode" >"$dom0/lab/mode"
-	add_programs "$dom0" lab "$OUT/arm64/tests/contract/contract-xen"
+	add_programs "$dom0" lab "$OUT"/arm64/tests/contract/{contract-xen,crash-domain}
 	for name; do
 		find "$LAB/dom0" -maxdepth 1 -name "test_$name.sh" -exec cp {} "$dom0/lab/" \;
 		find "$LAB/dom0/$board" -name "test_$name.sh" -exec cp {} "$dom0/lab/" \;
