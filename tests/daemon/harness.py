@@ -42,6 +42,9 @@ POOLS_END = 0x80000000
 WINDOW = 0x3a000000
 RAM = 0x40000000
 
+# What an earlier owner of a page may have left there.
+SECRET = b"\xa5" * PAGE
+
 # In what a failing daemon writes to stderr.
 REPORTS = ("ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "runtime error:", "Assertion",
            "LeakSanitizer has encountered")

@@ -563,9 +563,8 @@ class AgainAndAgain(RebootTest):
         caught = self.states() == {("alpha", "waiting")}
         if reason:
             self.call("sim.guest.shutdown", name="alpha", reason=reason)
-            if caught:
-                # Still seen before it is gone.
-                self.call("guest.list")
+            # Seen before it is gone.
+            self.call("guest.list")
         self.destroy()
         return caught
 

@@ -9,11 +9,10 @@ import os
 import signal
 import unittest
 
-from harness import (KIB, MIB, PAGE, PARSE_ERROR, POOLS_END, Client, DaemonTest,
-                     Refused, SegmentMixin, WorldTest, number, wait_until, whole_pages)
+from harness import (KIB, MIB, PAGE, PARSE_ERROR, POOLS_END, SECRET, Client,
+                     DaemonTest, Refused, SegmentMixin, WorldTest, number, wait_until, whole_pages)
 
 NOBODY = 65534
-SECRET = b"\xa5" * PAGE
 
 
 class SegmentTest(SegmentMixin, DaemonTest):
