@@ -711,14 +711,17 @@ class Large(LargeTest):
         self.assertEqual(self.host_read(segment["host_address"], PAGE), bytes(PAGE))
 
     def test_a_clash_meanwhile(self):
+        """Nobody has the segment yet: it is given up, and the newcomer's pages are not touched."""
         id_ = self.start_alloc("data")
-        page = number(self.other.call("segment.show", name="data")["host_address"]) // PAGE
-        self.other.call("sim.guest.start", name="foreign", iomem=[f"{page:#x},1@0x3b000"])
-        segment = self.client.finish(id_)
-        self.other.call("guest.list")
-        self.assertEqual(self.show("data")["state"], "clash")
-        self.assertEqual(segment["name"], "data")
-        self.free("data")
+        last = number(self.other.call("segment.show", name="data")["host_address"]) // PAGE + \
+            self.size // PAGE - 1
+        self.other.call("sim.guest.start", name="foreign", iomem=[f"{last:#x},1@0x3b000"])
+        self.other.call("sim.guest.write", name="foreign", address="0x3b000000", data="c0ffee")
+        with self.refused("PAGES_HELD", "'foreign'"):
+            self.client.finish(id_)
+        self.assertEqual(self.names(), [])
+        self.assertEqual(self.guest_read("foreign", "0x3b000000", 3), b"\xc0\xff\xee")
+        self.agree()
 
     def test_stopped_meanwhile(self):
         for number_ in (signal.SIGTERM, signal.SIGKILL):
