@@ -198,13 +198,14 @@ struct guest *guest_successor(struct guests *guests, const struct guest *guest)
     struct guest *twin, *successor = NULL;
 
     for (twin = next_twin(guests, guest, NULL); twin; twin = next_twin(guests, guest, twin)) {
+        /* One that on_crash has preserved is a predecessor too. */
+        if (twin->shutdown != DOMAIN_RUNNING)
+            continue;
         if (successor)
             return NULL;
         successor = twin;
     }
-    if (!successor || successor->shutdown != DOMAIN_RUNNING || !successor->config.known)
-        return NULL;
-    return successor;
+    return successor && successor->config.known ? successor : NULL;
 }
 
 bool guest_is_awaited(struct guests *guests, const struct guest *guest)
@@ -321,6 +322,17 @@ struct guest *guest_resolve_absent(struct guests *guests, const char *text)
 
     RB_FOREACH(guest, guest_tree, &guests->tree)
         if (!guest->alive && !TAILQ_EMPTY(&guest->attachments) && is_called(guest, &called))
+            return guest;
+    return NULL;
+}
+
+struct guest *guest_find_absent(struct guests *guests, const uint8_t uuid[static DOMAIN_UUID_SIZE])
+{
+    struct guest *guest;
+
+    RB_FOREACH(guest, guest_tree, &guests->tree)
+        if (!guest->alive && !TAILQ_EMPTY(&guest->attachments) &&
+            memcmp(guest->identity.uuid, uuid, DOMAIN_UUID_SIZE) == 0)
             return guest;
     return NULL;
 }
