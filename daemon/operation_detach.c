@@ -107,12 +107,13 @@ static struct attachment *pick(struct detach *detach)
  * first from the guest, so that after a crash in between the detaching goes on. Returns false when
  * there is no way back: going on is what was asked for.
  */
-static bool take_back(struct detach *detach, struct attachment *attachment)
+static bool take_back(struct detach *detach, struct attachment *attachment,
+                      enum attachment_state before)
 {
     struct state *state = detach->operation.state;
 
     publish_attached(state->hypervisor, attachment);
-    attachment->state = ATTACHMENT_ATTACHED;
+    attachment->state = before;
     if (store_write(state->store, attachment->segment, NULL) == 0)
         return true;
     attachment->state = ATTACHMENT_DETACHING;
@@ -125,12 +126,13 @@ static int announce(struct detach *detach, struct attachment *attachment)
     struct state *state = detach->operation.state;
     struct error *error = &detach->operation.error;
     const char *name = attachment->segment->name;
+    enum attachment_state before = attachment->state;
     int r;
 
     attachment->state = ATTACHMENT_DETACHING;
     r = store_write(state->store, attachment->segment, NULL);
     if (r < 0) {
-        attachment->state = ATTACHMENT_ATTACHED;
+        attachment->state = before;
         return error_set(error, XENSHM_STORE_FAILED,
                          "segment '%s' cannot be written to the store: %s", name, strerror(-r));
     }
@@ -140,7 +142,7 @@ static int announce(struct detach *detach, struct attachment *attachment)
     if (r == 0 || guests_refresh(&state->guests, state->hypervisor) < 0 ||
         !attachment->guest->alive)
         return 0;
-    detach->untold = !take_back(detach, attachment);
+    detach->untold = !take_back(detach, attachment, before);
     if (detach->untold)
         return 0;
     return error_set(error, XENSHM_HYPERVISOR_FAILED,
