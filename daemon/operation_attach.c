@@ -181,6 +181,7 @@ static int check_restored(struct attach *attach, const struct guest *guest)
         const struct attachment *waiting = TAILQ_FIRST(&before->attachments);
 
         if (before == guest || !waiting ||
+            (before->alive && !guest_shutdown_returns(before->shutdown)) ||
             memcmp(before->identity.uuid, guest->identity.uuid, DOMAIN_UUID_SIZE) != 0)
             continue;
         state_request_reconcile(state);
