@@ -36,6 +36,7 @@ static void restore_free(struct operation *operation)
 
     if (restore->attachment) {
         restore->attachment->busy = NULL;
+        /* It may have ended half-way, with the guest. */
         progress_end(restore->attachment->segment);
     }
     free(restore);

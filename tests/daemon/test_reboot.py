@@ -474,9 +474,38 @@ class Twins(RebootTest):
         self.shutdown("alpha", "crash")
         self.call("sim.guest.rename", name="alpha", to="alpha-2")
         self.come()
-        self.never(lambda: self.guest("alpha")["attachments"], "two others have that UUID")
-        self.destroy("alpha-1")
-        self.destroy("alpha-2")
+        self.wait_back()
+        self.check_back(self.before)
+        for name in ("alpha-1", "alpha-2"):
+            self.destroy(name)
+        self.idle()
+        self.check_back(self.before)
+
+    def test_every_crash_is_preserved(self):
+        for index in range(4):
+            self.shutdown("alpha", "crash")
+            self.call("sim.guest.rename", name="alpha", to=f"alpha-{index}")
+            self.come()
+            self.wait_back()
+            self.check_back(self.before)
+        # A reboot among them, and the end: those that are preserved do not make it wait.
+        self.go()
+        self.wait_state("waiting")
+        self.come()
+        self.wait_back()
+        self.check_back(self.before)
+        self.shutdown("alpha", "poweroff")
+        self.destroy()
+        self.gone("data")
+
+    def test_the_next_one_crashes_before_it_got_anything(self):
+        self.go()
+        self.come(config=False)
+        self.shutdown("alpha", "crash")
+        self.never(lambda: self.states() != {("alpha", "waiting")}, "it is not awaited")
+        self.destroy()
+        self.assertEqual(self.states(), {("alpha", "waiting")})
+        self.come()
         self.wait_back()
         self.check_back(self.before)
 
@@ -561,9 +590,11 @@ class AgainAndAgain(RebootTest):
         daemon gives requests and the work on its hands a few milliseconds in turn.
         """
         show = "segment.show", {"name": "data"}
-        ids = self.client.pipeline(("sim.guest.start", {"name": "alpha"}), *[show] * count, *calls)
+        # The list: whatever comes of it, the new domain has been seen.
+        ids = self.client.pipeline(("sim.guest.start", {"name": "alpha"}), ("guest.list", {}),
+                                   *[show] * count, *calls)
         results = [self.client.finish(id_) for id_ in ids]
-        return results[count]
+        return results[count + 1]
 
     def caught(self, segment):
         return segment["state"] == "mapping" and segment["attachments"][0]["state"] == "waiting"
@@ -799,6 +830,7 @@ class Grace(RebootTest):
         page = POOLS_END // PAGE - 1
         for reason in (*STAYING, None):
             self.come("foreign", iomem=[f"{page:#x},1@0x3b000"])
+            self.call("guest.list")
             if reason:
                 self.shutdown("foreign", reason)
             self.assertEqual(self.call("pool.list")["pools"][0]["free"], MIB - PAGE)
