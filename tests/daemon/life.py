@@ -284,7 +284,7 @@ class Life:
                 return True
             for one, two in ((request, other), (other, request)):
                 # Dom0 can write to what has become somebody else's meanwhile.
-                if one.host and one.write[0] in names(two):
+                if one.host and (two.step or one.write[0] in names(two)):
                     return True
                 if one.makes and names(one) & names(two):
                     return True

@@ -6,11 +6,13 @@ things that guests do while the daemon is dead, perhaps kills of the starts that
 look at everything. At a chapter's end the guests that did not come back are given up, all is given
 back, and not a page or byte may be left.
 
-XENSHM_RUNS=N makes N runs instead of 2,000. XENSHM_SEED=TEXT chooses another life, XENSHM_SEED=TEXT/C
-begins at chapter C of it: a failure prints which. The tests by_calls ask one thing at a time and are
-killed before the n-th call to Xen or the store, so that they repeat exactly. by_signals has several
-requests under way on several connections, and in most runs the signal comes from outside at a random
-moment: the requests to choose from repeat, their order and the moment do not.
+XENSHM_RUNS=N makes N runs instead of 2,000. XENSHM_SEED=TEXT chooses another life, and TEXT/C
+begins at chapter C of it: a failure prints which.
+
+by_calls asks one thing at a time and is killed before the n-th call to Xen or the store, so that it
+repeats exactly. by_signals has several requests under way on several connections, and in most runs
+the signal comes from outside at a random moment: what is asked for repeats, its order and the
+moment do not.
 """
 
 import contextlib
@@ -176,8 +178,9 @@ class Kills(unittest.TestCase):
             chapter.end()
         except BaseException as why:
             last = "\n".join(chapter.life.log)
-            text = (f"XENSHM_SEED={SEED}/{number}, run {run}: {why!r}\nthe last that was done:\n{last}"
-                    f"\nof the daemon's log:\n{chapter.world.last_log()}")
+            text = (f"XENSHM_SEED={SEED}/{number}, run {run}: {why!r}\n"
+                    f"the last that was done:\n{last}\n"
+                    f"of the daemon's log:\n{chapter.world.last_log()}")
             chapter.abandon()
             raise AssertionError(text) from why
 
