@@ -30,6 +30,7 @@ class Guest:
         self.name = self.domid = self.reason = None
         self.old = None  # the name of the preserved domain
         self.settled = True  # the daemon has had the time to act on what it did last
+        self.left = False  # its old domain may have been left for one that has not got everything
         self.lost = False  # gone for good, under the eyes of the daemon
 
     def next_name(self):
@@ -86,6 +87,7 @@ class Life:
         self.ended = {}  # what was detached from its last guest
         self.torn = []  # writes that were under way
         self.clients = []
+        self.early = {}  # replies that came before those waited for
         self.alone = True  # only one request is under way
         self.number = 0
         self.grace = GRACE
@@ -305,20 +307,18 @@ class Life:
 
     # ---- sending and receiving ----
 
-    def send(self, request, client):
+    def message(self, request, client):
         request.client = client
         self.note_iomem(request)
         if request.method != "batch":
             message = client.request(request.method, request.params)
             request.id = message["id"]
-        else:
-            guest = request.guest
-            message = [client.request("sim.guest.shutdown", {"name": guest.name,
-                                                             "reason": "reboot"}),
-                       client.request("sim.guest.destroy", {"name": guest.name}),
-                       client.request("sim.guest.start", {"name": guest.name,
-                                                          "uuid": guest.uuid})]
-        client.send(message)
+            return message
+        guest = request.guest
+        name = {"name": guest.name}
+        return [client.request("sim.guest.shutdown", dict(name, reason="reboot")),
+                client.request("sim.guest.destroy", name),
+                client.request("sim.guest.start", dict(name, uuid=guest.uuid))]
 
     def note_iomem(self, request):
         if request.iomem:
@@ -328,29 +328,37 @@ class Life:
         if request.method == "batch":
             replies = request.client.line()
             assert len(replies) == 3 and all("result" in reply for reply in replies), replies
-            return max((reply for reply in replies), key=lambda reply: reply["id"])
-        return request.client.reply(request.id)
+            return max(replies, key=lambda reply: reply["id"])
+        while (request.client, request.id) not in self.early:
+            reply = request.client.line()
+            self.early[request.client, reply["id"]] = reply
+        return self.early.pop((request.client, request.id))
 
-    def round(self, count):
-        """So many requests at once, each on a connection of its own. Raises Gone."""
-        requests = []
+    def connections(self, count):
         while len(self.clients) < count:
             try:
                 self.clients.append(Client(str(self.world.state / "xenshmd.sock")))
             except (FileNotFoundError, ConnectionRefusedError) as why:
                 raise Gone from why
+        return self.clients[:count]
+
+    def round(self, count, apart):
+        """So many requests at once, on one connection or each on its own. Raises Gone."""
+        clients = self.connections(count if apart else 1)
+        requests = []
         for _ in range(count):
             request = self.choose(requests)
             if request:
                 requests.append(request)
         self.alone = len(requests) == 1
         self.allow(requests)
+        self.log += map(str, requests)
+        self.pending += requests
         gone = False
-        for request, client in zip(requests, self.clients):
-            self.log.append(str(request))
-            self.pending.append(request)
+        for i, client in enumerate(clients):
+            mine = requests[i:i + 1] if apart else requests
             try:
-                self.send(request, client)
+                client.send(*[self.message(request, client) for request in mine])
             except Gone:
                 gone = True
         for request in requests:
@@ -450,6 +458,7 @@ class Life:
     def started(self, guest, step, request, result):
         if step == "twin":
             guest.old = guest.name
+            guest.left = True
         elif step == "reboot":
             # Perhaps there was a look between two of the three.
             self.doubt_all(guest)
@@ -500,6 +509,7 @@ class Life:
         self.compare_new(told, there)
         for guest in self.everyone():
             guest.settled = True
+            guest.left = guest.left and guest.state != "running"
         self.doubt = set()
         self.pending = []
         for (_, uuid), attachment in there.items():
@@ -570,11 +580,14 @@ class Life:
         for client in self.clients:
             client.close()
         self.clients = []
+        self.early = {}
 
     def look(self):
         """The daemon has started, and is still: everything must be as it was confirmed."""
         self.world.settle()
-        snapshot = self.world.check()
+        twins = {request.guest for request in self.pending if request.step == "twin"}
+        snapshot = self.world.check(guest.uuid for guest in self.guests
+                                    if guest.left or guest in twins)
         self.find_guests(snapshot["guests"])
         self.torn = [request.write for request in self.pending if request.write]
         self.compare(snapshot["segments"])

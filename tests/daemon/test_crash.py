@@ -200,6 +200,29 @@ class TornReboot(CrashCase):
         self.world.detach("beta", all=True)
 
 
+class KilledWhileWiping(unittest.TestCase):
+    """There is no call to Xen or the store meanwhile: the signal comes when the daemon says so."""
+
+    def kill_while_wiping(self, method, **params):
+        world = World("--pool", "512M", "--guest", "alpha").start()
+        self.addCleanup(world.close)
+        asking = world.connect()
+        asking.send(asking.request(method, dict(params, size=512 << 20, name="wide")))
+        while not any(segment["state"] == "wiping" for segment in world.list()):
+            self.assertTrue(world.call("daemon.status")["counts"]["operations"], "it was too fast")
+        self.assertEqual(world.store(), {}, "pages that are not wiped are in the store")
+        world.kill()
+        asking.close()
+        world.start()
+        world.check_empty()
+
+    def test_alloc(self):
+        self.kill_while_wiping("segment.alloc")
+
+    def test_attach(self):
+        self.kill_while_wiping("guest.attach", guest="alpha")
+
+
 class KilledUnderLoad(unittest.TestCase):
     """Signals at random moments while many clients attach, share, write and detach."""
 

@@ -95,9 +95,11 @@ class Client:
         self.id += 1
         return {"jsonrpc": "2.0", "id": self.id, "method": method, "params": params}
 
-    def send(self, message):
+    def send(self, *messages):
+        """In one piece, so that the daemon reads all of them in one turn."""
         try:
-            self.socket.sendall(json.dumps(message).encode() + b"\n")
+            self.socket.sendall(b"".join(json.dumps(message).encode() + b"\n"
+                                         for message in messages))
         except (BrokenPipeError, ConnectionResetError) as why:
             raise Gone from why
 
@@ -418,9 +420,14 @@ class World:
                 files[path.name] = text
         return files
 
-    def check(self):
-        """Pool, store and hypervisor agree, with nothing under way. Returns the snapshot."""
+    def check(self, left=()):
+        """
+        Pool, store and hypervisor agree, with nothing under way. Returns the snapshot. `left` are
+        the UUIDs of guests for which a new domain was there for a moment, beside the old one: what
+        waits may have left the old one for it.
+        """
         snapshot = self.snapshot()
+        snapshot["left"] = set(left)
         states = check_runs(snapshot)
         check_segments(snapshot, states)
         check_store(snapshot)
@@ -539,15 +546,17 @@ def check_store(snapshot):
         assert stored == told, (stored, told)
 
 
-def half_way(attachment, guest, guests):
+def half_way(attachment, guest, snapshot):
     """
     May it be in the guest in part, or not at all? In quarantine, or on its way to the guest that
     has come back: this one, or a new domain beside the old one, which has shut down.
     """
     if attachment["state"] != "waiting":
         return attachment["state"] == "quarantined"
-    return guest["state"] not in COMING_BACK or any(
-        other["uuid"] == guest["uuid"] and other["domid"] != guest["domid"] for other in guests)
+    if guest["state"] not in COMING_BACK or guest["uuid"] in snapshot["left"]:
+        return True
+    return any(other["uuid"] == guest["uuid"] and other["domid"] != guest["domid"]
+               for other in snapshot["guests"])
 
 
 def check_hypervisor(snapshot, states):
@@ -561,7 +570,7 @@ def check_hypervisor(snapshot, states):
         domid = guest["domid"]
         must, may = set(), set()
         for attachment in guest["attachments"]:
-            half = half_way(attachment, guest, snapshot["guests"])
+            half = half_way(attachment, guest, snapshot)
             (may if half else must).update(pairs(attachment))
         for foreign in guest["foreign"]:
             must |= pairs(foreign)
@@ -589,7 +598,7 @@ def check_nodes(snapshot):
             if attachment["state"] == "quarantined":
                 assert own["state"] in (None, "detaching"), (attachment, own)
                 continue
-            if half_way(attachment, guest, snapshot["guests"]):
+            if half_way(attachment, guest, snapshot):
                 assert own["state"] in (None, "attached"), (attachment, own)
                 continue
             assert own == {"address": attachment["guest_address"],
