@@ -22,7 +22,7 @@ static const struct option attach_options[] = {
 
 static const struct option alloc_options[] = {
     { "pool", 0, "POOL", "pool to take the pages from" },
-    { "align", 0, "SIZE", "power of two that the host address is a multiple of" },
+    { "align", 0, "SIZE", "begin at a multiple of this power of two" },
     { 0 },
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "claim.h"
 
+#include "holders.h"
 #include "progress.h"
 
 int claim_check_holder(const struct guest *holder, struct error *error)
@@ -58,6 +59,15 @@ bool claim_may_become_possible(struct state *state, const struct error *error, u
         return false;
     state_request_reconcile(state);
     return true;
+}
+
+int claim_check_clash(struct state *state, const struct segment *segment, struct error *error)
+{
+    if (!segment->clash)
+        return 0;
+    return error_set(error, XENSHM_PAGES_HELD,
+                     "guest '%s' has come meanwhile, with pages of segment '%s' in its own iomem",
+                     holders_clash(state, segment), segment->name);
 }
 
 void claim_wipe_start(struct scrub *scrub, const struct segment *segment)

@@ -29,6 +29,12 @@ int claim_check_store(struct state *state, struct error *error);
  */
 bool claim_may_become_possible(struct state *state, const struct error *error, uint64_t deadline);
 
+/*
+ * After holders_refresh(), as long as nobody has the segment yet: refuses with PAGES_HELD when a
+ * guest has come meanwhile that has its pages by its own iomem. Returns 0 or the refusal.
+ */
+int claim_check_clash(struct state *state, const struct segment *segment, struct error *error);
+
 /* Wiping the segment's pages, a slice of time at once. Returns true when all are. */
 void claim_wipe_start(struct scrub *scrub, const struct segment *segment);
 bool claim_wipe_slice(struct scrub *scrub, struct state *state, struct segment *segment);

@@ -182,12 +182,15 @@ int guests_refresh(struct guests *guests, struct hypervisor *hypervisor)
     return r;
 }
 
-/* Another record of the same guest that is alive, after `last` (NULL: the first). */
+/*
+ * Another record of the same guest that runs, after `last` (NULL: the first). One that has shut
+ * down and is preserved is nobody's successor.
+ */
 static struct guest *next_twin(struct guests *guests, const struct guest *guest, struct guest *last)
 {
     struct guest *twin = last ? guest_next(last) : guest_first(guests);
 
-    while (twin && (twin == guest || !twin->alive ||
+    while (twin && (twin == guest || !twin->alive || twin->shutdown != DOMAIN_RUNNING ||
                     memcmp(twin->identity.uuid, guest->identity.uuid, DOMAIN_UUID_SIZE) != 0))
         twin = guest_next(twin);
     return twin;
@@ -208,6 +211,14 @@ struct guest *guest_successor(struct guests *guests, const struct guest *guest)
     return successor && successor->config.known ? successor : NULL;
 }
 
+/* An earlier one that crashed and is preserved was followed by `guest`, and means nothing. */
+static bool will_be_followed(const struct guest *other, const struct guest *guest)
+{
+    if (!other->alive)
+        return clock_milliseconds() < other->awaited_until;
+    return guest_shutdown_returns(other->shutdown) && other->since > guest->since;
+}
+
 bool guest_is_awaited(struct guests *guests, const struct guest *guest)
 {
     struct guest *other;
@@ -215,8 +226,8 @@ bool guest_is_awaited(struct guests *guests, const struct guest *guest)
     if (next_twin(guests, guest, NULL))
         return true;
     RB_FOREACH(other, guest_tree, &guests->tree)
-        if (!other->alive && clock_milliseconds() < other->awaited_until &&
-            memcmp(other->identity.uuid, guest->identity.uuid, DOMAIN_UUID_SIZE) == 0)
+        if (memcmp(other->identity.uuid, guest->identity.uuid, DOMAIN_UUID_SIZE) == 0 &&
+            will_be_followed(other, guest))
             return true;
     return false;
 }

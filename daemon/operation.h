@@ -3,9 +3,10 @@
  * Operations: changes that take several steps, and may take more than one turn of the event loop.
  *
  * Operations that touch the same guest or the same segment run one after another in order of
- * arrival, others side by side. Those that nobody asked for pass requests that have not begun. Each turn of the loop gives one slice to one operation, so that
- * the loop stays responsive however much there is to wipe or to map. An operation that has begun
- * commits or rolls back, whoever asked for it and is gone since. One thread.
+ * arrival, others side by side. Those that nobody asked for pass requests that have not begun. Each
+ * turn of the loop gives one slice to one operation, so that the loop stays responsive however much
+ * there is to wipe or to map. An operation that has begun commits or rolls back, whoever asked for
+ * it and is gone since. One thread.
  */
 #pragma once
 

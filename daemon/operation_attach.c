@@ -182,6 +182,7 @@ static int check_restored(struct attach *attach, const struct guest *guest)
         const struct attachment *waiting = TAILQ_FIRST(&before->attachments);
 
         if (before == guest || !waiting ||
+            (before->alive && !guest_shutdown_returns(before->shutdown)) ||
             memcmp(before->identity.uuid, guest->identity.uuid, DOMAIN_UUID_SIZE) != 0)
             continue;
         state_request_reconcile(state);
@@ -342,18 +343,20 @@ static void begin_roll_back(struct attach *attach, bool looked)
     attach->phase = ROLL_BACK;
 }
 
-/* Between two turns the guest may have died, and its domid be used again. */
+/* Between two turns the guest may have died, its domid be used again, and others have come. */
 static int check_again(struct attach *attach)
 {
     struct state *state = attach->operation.state;
-    int r = guests_refresh(&state->guests, state->hypervisor);
+    int r = holders_refresh(state);
 
     if (r < 0)
         return hypervisor_failed(attach, "listing the domains", r);
     if (!attach->attachment->guest->alive)
         return error_set(&attach->operation.error, XENSHM_GUEST_DYING, "guest '%s' died meanwhile",
                          attach->attachment->guest_name);
-    return 0;
+    return attach->phase == WIPE
+               ? claim_check_clash(state, attach->attachment->segment, &attach->operation.error)
+               : 0;
 }
 
 static enum operation_turn attach_step(struct operation *operation)

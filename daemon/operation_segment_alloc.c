@@ -66,6 +66,18 @@ static enum operation_turn begin(struct alloc *alloc)
     return OPERATION_AGAIN;
 }
 
+/* Between two turns somebody may have come. Returns 0 or a refusal. */
+static int check_again(struct alloc *alloc)
+{
+    struct operation *operation = &alloc->operation;
+    int r = holders_refresh(operation->state);
+
+    if (r < 0)
+        return error_set(&operation->error, XENSHM_HYPERVISOR_FAILED,
+                         "listing the domains failed: %s", strerror(-r));
+    return claim_check_clash(operation->state, alloc->segment, &operation->error);
+}
+
 static enum operation_turn commit(struct alloc *alloc)
 {
     struct operation *operation = &alloc->operation;
@@ -98,6 +110,8 @@ static enum operation_turn alloc_step(struct operation *operation)
 
         if (turn != OPERATION_AGAIN)
             return turn;
+    } else if (check_again(alloc)) {
+        return OPERATION_DONE;
     }
     if (operation->state->operations.stopping) {
         error_set(&operation->error, XENSHM_BUSY, "the daemon is stopping");

@@ -42,6 +42,9 @@ POOLS_END = 0x80000000
 WINDOW = 0x3a000000
 RAM = 0x40000000
 
+# What an earlier owner of a page may have left there.
+SECRET = b"\xa5" * PAGE
+
 # In what a failing daemon writes to stderr.
 REPORTS = ("ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "runtime error:", "Assertion",
            "LeakSanitizer has encountered")
@@ -241,6 +244,14 @@ class Client:
         self.send_line(message)
         return number_
 
+    def pipeline(self, *calls):
+        """Sends requests (method, params) in one piece; returns their ids."""
+        ids = [next(self.ids) for _ in calls]
+        self.send(b"".join(
+            json.dumps({"jsonrpc": "2.0", "id": id_, "method": method, "params": params}).encode() +
+            b"\n" for id_, (method, params) in zip(ids, calls)))
+        return ids
+
     def reply(self, id_):
         """The reply with that id, kept until asked for when others come first."""
         while id_ not in self.early:
@@ -426,7 +437,13 @@ class DaemonTest(FolderTest):
 
     def setUp(self):
         super().setUp()
-        self.daemon = self.start(*self.options, config=self.config, nofile=self.nofile)
+        self.begin(*self.first_options())
+
+    def first_options(self):
+        return self.options
+
+    def begin(self, *options):
+        self.daemon = self.start(*options, config=self.config, nofile=self.nofile)
         self.client = self.connect(self.daemon)
         self.call = self.client.call
         self.notify = self.client.notify
@@ -512,8 +529,8 @@ class DaemonTest(FolderTest):
     @contextlib.contextmanager
     def refused_unchanged(self, name, *in_message):
         """Refused with that name, and nothing has changed."""
-        with self.unchanged(), self.refused(name, *in_message):
-            yield
+        with self.unchanged(), self.refused(name, *in_message) as caught:
+            yield caught
 
     def agree(self):
         """Pools, segments, guests, store, xenstore and hypervisor tell the same. The segments."""
@@ -648,3 +665,73 @@ class DaemonTest(FolderTest):
                 expected[f"{one['segment']}/state"] = \
                     "attached" if one["state"] == "waiting" else one["state"]
             self.assertEqual(self.nodes(guest["name"]), expected, f"xenstore of {guest['name']}")
+
+
+class WorldTest(DaemonTest):
+    """A test whose simulated hypervisor outlives the daemon, as Xen does."""
+
+    pools = ("1M",)
+    guests = ("alpha", "beta", "gamma")
+
+    def first_options(self):
+        return ("--pool", *self.pools, "--guest", *self.guests)
+
+    def begin(self, *options):
+        super().begin("--world", self.folder / "world", *options)
+
+    def restart(self, number_=signal.SIGTERM, *options):
+        """The daemon ends, and another one begins on what it left."""
+        self.client.close()
+        self.daemon.stop(number_)
+        self.begin(*options)
+
+    @contextlib.contextmanager
+    def while_down(self, number_=signal.SIGKILL):
+        """What the block does to guests happens while the daemon is away: it is done by another
+        one, with a store of its own."""
+        self.client.close()
+        self.daemon.stop(number_)
+        ours, aside = self.folder / "state", self.folder / "aside"
+        ours.rename(aside)
+        self.begin()
+        yield
+        self.client.close()
+        self.daemon.stop()
+        shutil.rmtree(ours)
+        aside.rename(ours)
+        self.begin()
+
+
+class SegmentMixin:
+    """Short words for tests of segments; everything agrees at their end."""
+
+    agrees = True
+
+    def tearDown(self):
+        if self.agrees:
+            self.agree()
+        super().tearDown()
+
+    def alloc(self, name, size=PAGE, **more):
+        return self.call("segment.alloc", name=name, size=size, **more)
+
+    def free(self, name):
+        return self.call("segment.free", name=name)
+
+    def show(self, name):
+        return self.call("segment.show", name=name)
+
+    def detach(self, guest, **more):
+        return self.call("guest.detach", guest=guest, **more)["detached"]
+
+    def names(self):
+        return [segment["name"] for segment in self.call("segment.list")["segments"]]
+
+    def host_bytes(self, segment):
+        start = number(segment["host_address"])
+        return b"".join(self.host_read(hex(start + offset), min(65536, segment["size"] - offset))
+                        for offset in range(0, segment["size"], 65536))
+
+    def fill_host(self, start, pages):
+        for page in range(pages):
+            self.host_write(hex(start + page * PAGE), SECRET)
