@@ -299,9 +299,6 @@ class Life:
                                            any(o.method == "batch" for o in others) or
                                            self.clashes(request, others))):
                 continue
-            if self.foreign.state != "gone" and self.foreign.settled and not any(
-                    one.guest is self.foreign for one in (*others, request)):
-                request.taken = self.foreign_pages
             return request
         return None
 
@@ -367,7 +364,14 @@ class Life:
             raise Gone
 
     def allow(self, requests):
-        """What only those under way together, or pages in a guest's own iomem, may bring about."""
+        """
+        What only those under way together, or pages in a guest's own iomem, may bring about; and
+        which pages nobody may be given meanwhile.
+        """
+        if self.foreign.state != "gone" and self.foreign.settled and not any(
+                one.guest is self.foreign for one in requests):
+            for request in requests:
+                request.taken = self.foreign_pages
         foreign = set(self.foreign_pages).union(*(one.iomem or () for one in requests))
         for request in requests:
             if not self.alone:
