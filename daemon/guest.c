@@ -211,11 +211,11 @@ struct guest *guest_successor(struct guests *guests, const struct guest *guest)
     return successor && successor->config.known ? successor : NULL;
 }
 
-/* An earlier one that crashed and is preserved was followed by `guest`, and means nothing. */
+/* An earlier one, preserved or gone by now, was followed by `guest`, and means nothing. */
 static bool will_be_followed(const struct guest *other, const struct guest *guest)
 {
     if (!other->alive)
-        return clock_milliseconds() < other->awaited_until;
+        return other->since >= guest->since && clock_milliseconds() < other->awaited_until;
     return guest_shutdown_returns(other->shutdown) && other->since > guest->since;
 }
 

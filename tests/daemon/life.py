@@ -409,7 +409,9 @@ class Life:
             there = [(a["segment"], a["guest"]["uuid"]) for a in result["detached"]]
             assert sorted(there) == sorted(request.vanish), (there, request.vanish)
             for name, uuid in there:
-                self.drop(name, uuid)
+                # Its segment may have been freed since, in the same round.
+                if name in self.segments:
+                    self.drop(name, uuid)
 
     def freed(self, segment):
         assert not (self.alone and segment.attachments), segment.name

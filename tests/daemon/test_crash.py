@@ -200,6 +200,31 @@ class TornReboot(CrashCase):
         self.world.detach("beta", all=True)
 
 
+class PreservedGoesLater(CrashCase):
+    """A domain that on_crash has preserved is destroyed while its successor is off: that does not
+    make anybody wait for the successor, which went for good."""
+
+    def test_off_is_off(self):
+        self.world.configure(600)
+        self.world.restart()
+        uuid = next(g["uuid"] for g in self.world.call("guest.list")["guests"]
+                    if g["name"] == "beta")
+        self.world.attach("beta", PAGE)
+        self.world.call("sim.guest.shutdown", name="beta", reason="crash")
+        self.world.settle()
+        time.sleep(0.01)  # which domain came later is told by the millisecond
+        self.world.guest("beta2", uuid=uuid)
+        self.world.settle()
+        self.world.call("sim.guest.shutdown", name="beta2", reason="poweroff")
+        self.world.settle()
+        self.world.call("sim.guest.destroy", name="beta")
+        self.world.settle()
+        self.assertEqual(len(self.world.list()), 1)
+        self.world.call("sim.guest.destroy", name="beta2")
+        self.world.settle()
+        self.world.check_empty()
+
+
 class KilledWhileWiping(unittest.TestCase):
     """There is no call to Xen or the store meanwhile: the signal comes when the daemon says so."""
 
