@@ -17,6 +17,7 @@
 
 #include "fault.h"
 #include "uio.h"
+#include "uio_open.h"
 
 #define NODE "shared_mem@7ffff000"
 #define IOMEM                                                                                      \
