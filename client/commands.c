@@ -101,6 +101,12 @@ static const struct command commands[] = {
         .run = cmd_status,
     },
     {
+        .name = "doctor",
+        .forms = { "" },
+        .help = "look for what is wrong on this host, and tell the remedy",
+        .run = cmd_doctor,
+    },
+    {
         .name = "help",
         .forms = { "[COMMAND]" },
         .max_arguments = 1,
