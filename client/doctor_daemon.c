@@ -131,8 +131,9 @@ static void judge_unreachable(struct doctor *doctor)
 static void judge_error(struct doctor *doctor)
 {
     const json_t *data = json_object_get(doctor->daemon_error, "data");
-    const char *name = print_member(data, "name"), *hint = print_member(data, "hint");
+    const char *hint = json_string_value(json_object_get(data, "hint"));
     const char *message = print_member(doctor->daemon_error, "message");
+    const char *name = print_member(data, "name");
 
     if (strcmp(name, "PERMISSION_DENIED") == 0)
         doctor_blame(doctor, DOCTOR_WARNING,
@@ -140,7 +141,8 @@ static void judge_error(struct doctor *doctor)
                      "xenshm-read (may look)",
                      "answers, but you may not even look: %s", message);
     else
-        doctor_blame(doctor, DOCTOR_PROBLEM, hint, "%s (%s)", message, name);
+        doctor_blame(doctor, DOCTOR_PROBLEM, hint && *hint ? hint : "see its log", "%s (%s)",
+                     message, name);
 }
 
 void doctor_check_daemon(struct doctor *doctor)

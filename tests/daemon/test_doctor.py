@@ -472,7 +472,7 @@ class DaemonTest(DoctorTest):
         daemon = self.start_daemon("--guest", "guest1")
         client = self.connect(daemon)
         client.call("guest.attach", guest="guest1", size=4096, name="held")
-        for _ in range(200):
+        for _ in range(60):
             client.call("sim.fail", operation="unmap")
         with self.refused("HYPERVISOR_FAILED"):
             client.call("guest.detach", guest="guest1")
