@@ -10,9 +10,13 @@
 #include "iomem.h"
 #include "sysfs.h"
 
+/* Memory nodes that are looked at. */
+#define NODES_MAX 100
+
 #define REWRITTEN                                                                                  \
-    "the boot firmware has rewritten the memory node: have it end before the pool there (U-Boot: " \
-    "bootm_size, or fdt set /memory in the boot script), or move the pool"
+    "the memory node was not shrunk, or the boot firmware has rewritten it: have it end before "   \
+    "the "                                                                                         \
+    "pool (in U-Boot by fdt set, as the last step of the boot script), or move the pool"
 
 /* ---- Linux: /proc/iomem */
 
@@ -58,36 +62,49 @@ void doctor_check_ram(struct doctor *doctor)
 
 /* ---- the firmware: memory nodes */
 
-/* Does `node` say that a pool's pages are memory? `skip` ranges of its reg mean something else. */
-static void judge_memory_node(struct doctor *doctor, const char *name, size_t skip, bool *clean)
+/* Ranges of nodes that tell of memory. */
+struct told {
+    struct doctor *doctor;
+    unsigned nodes;
+    unsigned left_over; /* ranges of RAM that Xen gave to nobody */
+    bool faulty;
+};
+
+static void judge_range(struct told *told, uint64_t address, uint64_t size)
 {
+    struct mfn_range frames = { mfn(address >> PAGE_SHIFT), bytes_to_pages(size) };
+    struct doctor *doctor = told->doctor;
+
+    for (size_t i = 0; i < doctor->page_count; i++) {
+        if (!mfn_range_overlaps(doctor->pages[i].frames, frames))
+            continue;
+        told->faulty = true;
+        doctor_blame(doctor, DOCTOR_PROBLEM, REWRITTEN,
+                     "0x%" PRIx64 " bytes of memory at 0x%" PRIx64 " cover pages of %s", size,
+                     address, doctor->pages[i].name);
+    }
+}
+
+/* Looks at the node's ranges behind the first `skip`. Returns how many there are. */
+static unsigned judge_ranges(struct told *told, const char *name, size_t skip)
+{
+    struct doctor *doctor = told->doctor;
     struct doctor_cells reg;
     char path[PATH_MAX];
-    unsigned a, s;
+    unsigned a, s, count = 0;
 
     doctor_look_at(doctor, "/proc/device-tree/%s/reg", name);
     if (sysfs_path(path, "%s/%s/reg", doctor->tree, name) != 0 ||
         doctor_read_cells(doctor, path, &reg) != 0 ||
         !doctor_cell_widths(doctor, doctor->tree, &a, &s) || reg.count % (a + s) != 0) {
-        *clean = false;
+        told->faulty = true;
         doctor_blame(doctor, DOCTOR_WARNING, "look at the device tree that Xen is started with",
                      "makes no sense, so it cannot be told whether it covers a pool");
-        return;
+        return 0;
     }
-    for (size_t i = skip * (a + s); i < reg.count; i += a + s) {
-        uint64_t address = doctor_cell_value(&reg, i, a);
-        uint64_t size = doctor_cell_value(&reg, i + a, s);
-        struct mfn_range frames = { mfn(address >> PAGE_SHIFT), bytes_to_pages(size) };
-
-        for (size_t p = 0; p < doctor->page_count; p++) {
-            if (!mfn_range_overlaps(doctor->pages[p].frames, frames))
-                continue;
-            *clean = false;
-            doctor_blame(doctor, DOCTOR_PROBLEM, REWRITTEN,
-                         "0x%" PRIx64 " bytes of memory at 0x%" PRIx64 " cover pages of %s", size,
-                         address, doctor->pages[p].name);
-        }
-    }
+    for (size_t i = skip * (a + s); i < reg.count; i += a + s, count++)
+        judge_range(told, doctor_cell_value(&reg, i, a), doctor_cell_value(&reg, i + a, s));
+    return count;
 }
 
 /*
@@ -96,34 +113,44 @@ static void judge_memory_node(struct doctor *doctor, const char *name, size_t sk
  * regions", behind the range for grants): a pool's pages are there only if the firmware told of
  * them as memory.
  */
-static void judge_left_over(struct doctor *doctor, bool *clean)
+static void judge_left_over(struct told *told)
 {
     char path[PATH_MAX];
 
-    if (sysfs_path(path, "%s/hypervisor/reg", doctor->tree) == 0 && doctor_exists(doctor, path))
-        judge_memory_node(doctor, "hypervisor", 1, clean);
+    if (sysfs_path(path, "%s/hypervisor/reg", told->doctor->tree) == 0 &&
+        doctor_exists(told->doctor, path))
+        told->left_over = judge_ranges(told, "hypervisor", 1);
+}
+
+static void judge_memory_nodes(struct told *told)
+{
+    _cleanup_(cleanup_closedir) DIR *dir = NULL;
+    struct dirent *entry;
+
+    if (sysfs_open_directory(told->doctor->root, told->doctor->tree, &dir) != 0)
+        return;
+    while (told->nodes < NODES_MAX && (entry = readdir(dir)))
+        if (strcmp(entry->d_name, "memory") == 0 || fnmatch("memory@*", entry->d_name, 0) == 0) {
+            told->nodes++;
+            (void)judge_ranges(told, entry->d_name, 0);
+        }
 }
 
 void doctor_check_memory(struct doctor *doctor)
 {
-    _cleanup_(cleanup_closedir) DIR *dir = NULL;
-    struct dirent *entry;
-    bool clean = true;
-    unsigned nodes = 0;
+    struct told told = { .doctor = doctor };
 
-    if (sysfs_open_directory(doctor->root, doctor->tree, &dir) != 0) {
-        doctor_found(doctor, DOCTOR_SKIPPED, "cannot be read");
-        return;
-    }
-    while (nodes < 100 && (entry = readdir(dir)))
-        if (strcmp(entry->d_name, "memory") == 0 || fnmatch("memory@*", entry->d_name, 0) == 0) {
-            nodes++;
-            judge_memory_node(doctor, entry->d_name, 0, &clean);
-        }
-    judge_left_over(doctor, &clean);
+    judge_memory_nodes(&told);
+    judge_left_over(&told);
     doctor_look_at(doctor, "/proc/device-tree/memory*");
-    if (nodes == 0)
+    if (told.faulty)
+        return;
+    if (told.nodes == 0)
         doctor_found(doctor, DOCTOR_SKIPPED, "there is no memory node");
-    else if (clean)
-        doctor_found(doctor, DOCTOR_OK, "no memory node covers a pool");
+    else if (doctor->facts & DOCTOR_XEN && told.left_over == 0)
+        doctor_found(doctor, DOCTOR_INFO,
+                     "no memory of Dom0 covers a pool; what else the firmware told Xen of cannot "
+                     "be seen here, see RAM in 'xl dmesg'");
+    else
+        doctor_found(doctor, DOCTOR_OK, "no memory that the firmware told of covers a pool");
 }

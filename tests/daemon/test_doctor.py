@@ -314,12 +314,22 @@ class UioTest(DoctorTest):
     def test_firmware_that_rewrote_the_memory_node(self):
         self.host.node("memory@0", reg=cells(0, 0x80000000))
         self.assertEqual(self.spoil("memory", "memory@0/reg", "cover pages of shared_mem",
-                                    remedy="the boot firmware has rewritten"), ["memory"])
+                                    remedy="the boot firmware has rewritten it"), ["memory"])
 
     def test_memory_that_xen_has_left_over(self):
         self.host.node("hypervisor", reg=cells(0x30000000, 0x1000000, 0x31000000, 0x4f000000))
         self.assertEqual(self.spoil("memory", "hypervisor/reg", "cover pages of shared_mem",
-                                    remedy="the boot firmware has rewritten"), ["memory"])
+                                    remedy="the boot firmware has rewritten it"), ["memory"])
+
+    def test_xen_does_not_tell_what_is_left_over(self):
+        self.host.node("hypervisor", reg=cells(0x30000000, 0x1000000))
+        self.start_daemon()
+        self.find("memory", "xl dmesg", status="info")
+
+    def test_no_memory_node(self):
+        self.host.remove(f"{TREE}/memory@0")
+        self.start_daemon()
+        self.find("memory", "no memory node", status="skipped")
 
     def test_other_widths_of_cells(self):
         for name in ("#address-cells", "#size-cells"):
