@@ -103,7 +103,7 @@ static const struct command commands[] = {
     {
         .name = "doctor",
         .forms = { "" },
-        .help = "look for what is wrong on this host, and tell the remedy",
+        .help = "find what is wrong on this host, and the remedy",
         .run = cmd_doctor,
     },
     {

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "hex.h"
 #include "sysfs.h"
 
 /* As the kernel's own limit. */
@@ -194,17 +195,6 @@ bool sysfs_list_has(const char *root, const char *path, const char *word)
         if (strcmp(p, word) == 0)
             return true;
     return false;
-}
-
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
 }
 
 int sysfs_parse_hex(const char **text, uint64_t *ret_value)
