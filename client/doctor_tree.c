@@ -17,6 +17,7 @@
 /* No tree of a board comes near. */
 #define DEPTH_MAX 16
 #define NODES_MAX 20000
+#define MEANT_MAX 200
 #define DEVICES_MAX 20000
 
 /* Of one UIO device, by the kernel's MAX_UIO_MAPS. */
@@ -232,7 +233,8 @@ static void judge_driver(struct node *node)
         fault(node,
               "boot with " DRIVER ".of_id= and its compatible string, and load the driver with "
               "modprobe: insmod does not look at the kernel command line",
-              "no driver is bound to it: what of_id= says is not in effect");
+              "no driver is bound to it%s",
+              node->doctor->of_id[0] ? ": what of_id= says is not in effect" : "");
 }
 
 static void judge_node(struct walk *walk, const char *name)
@@ -278,10 +280,8 @@ static void walk_child(struct walk *walk, const char *name, unsigned depth)
     if (length + 1 + strlen(name) >= sizeof(walk->path))
         return;
     snprintf(walk->path + length, sizeof(walk->path) - length, "/%s", name);
-    if (is_meant(walk, name)) {
-        walk->meant++;
+    if (is_meant(walk, name) && walk->meant++ < MEANT_MAX)
         judge_node(walk, name);
-    }
     if (depth < DEPTH_MAX)
         walk_children(walk, depth + 1);
     walk->path[length] = '\0';
@@ -319,9 +319,10 @@ void doctor_check_nodes(struct doctor *doctor)
     strcpy(walk.path, doctor->tree);
     walk_children(&walk, 0);
     doctor_look_at(doctor, "/proc/device-tree");
-    if (walk.nodes >= NODES_MAX)
-        doctor_blame(doctor, DOCTOR_WARNING, "look for its node by hand",
-                     "has more than %d nodes, not all were looked at", NODES_MAX);
+    if (walk.nodes >= NODES_MAX || walk.meant > MEANT_MAX)
+        doctor_blame(doctor, DOCTOR_WARNING, "look at the others by hand",
+                     "has more than %d nodes, or %d for pools: not all were looked at", NODES_MAX,
+                     MEANT_MAX);
     if (walk.meant == 0)
         doctor_blame(
             doctor, DOCTOR_PROBLEM,

@@ -620,6 +620,12 @@ class BrokenTest(DoctorTest):
         self.host.path(TREE + "/" + "/".join(["deep"] * 300)).mkdir(parents=True)
         self.examine()
 
+    def test_very_many_nodes(self):
+        for number in range(250):
+            self.host.node(f"shared_mem@{number:x}000", compatible=words("uio-dev"))
+        findings = self.find("node", "not all were looked at", status="warning", remedy="by hand")
+        self.assertLess(len(findings), 300)
+
     def test_names_without_sense(self):
         for name in ("shared_mem\x1b[2J", "shared_mem\n", "shared_mem" + "x" * 240, "shared_mem@",
                      "shared_mem%s%n", os.fsdecode(b"shared_mem\xff\xfe")):
