@@ -101,6 +101,12 @@ static const struct command commands[] = {
         .run = cmd_status,
     },
     {
+        .name = "doctor",
+        .forms = { "" },
+        .help = "find what is wrong on this host, and the remedy",
+        .run = cmd_doctor,
+    },
+    {
         .name = "help",
         .forms = { "[COMMAND]" },
         .max_arguments = 1,

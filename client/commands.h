@@ -40,6 +40,7 @@ void help_print(FILE *out, const struct command *command);
 enum exit_status cmd_alloc(const struct invocation *invocation);
 enum exit_status cmd_attach(const struct invocation *invocation);
 enum exit_status cmd_detach(const struct invocation *invocation);
+enum exit_status cmd_doctor(const struct invocation *invocation);
 enum exit_status cmd_free(const struct invocation *invocation);
 enum exit_status cmd_guests(const struct invocation *invocation);
 enum exit_status cmd_help(const struct invocation *invocation);
