@@ -211,12 +211,19 @@ struct guest *guest_successor(struct guests *guests, const struct guest *guest)
     return successor && successor->config.known ? successor : NULL;
 }
 
+/* Domids grow: that tells of domains that were all there when the daemon started. */
+static bool came_later(const struct guest *a, const struct guest *b)
+{
+    return a->since == b->since ? a->identity.domid > b->identity.domid : a->since > b->since;
+}
+
 /* An earlier one, preserved or gone by now, was followed by `guest`, and means nothing. */
 static bool will_be_followed(const struct guest *other, const struct guest *guest)
 {
-    if (!other->alive)
-        return other->since >= guest->since && clock_milliseconds() < other->awaited_until;
-    return guest_shutdown_returns(other->shutdown) && other->since > guest->since;
+    if (other != guest && !came_later(other, guest))
+        return false;
+    return other->alive ? other != guest && guest_shutdown_returns(other->shutdown)
+                        : clock_milliseconds() < other->awaited_until;
 }
 
 bool guest_is_awaited(struct guests *guests, const struct guest *guest)
