@@ -179,6 +179,9 @@ static int plan_arguments(struct plan *plan, struct error *error)
         arguments_of_id(text, present) ? strdup(text) : arguments_with_of_id(text, compatible);
     if (!plan->arguments)
         return -ENOMEM;
+    if (!arguments_of_id(plan->arguments, present) || strcmp(present, compatible) != 0)
+        return error_set(error, XENSHM_CONFIG_INVALID,
+                         "%s of /chosen has a quotation mark that is not closed", property);
     if (strlen(plan->arguments) > ARGUMENTS_MAX)
         return error_set(error, XENSHM_CONFIG_INVALID,
                          "%s of /chosen would be longer than the %d bytes that Linux reads",
