@@ -60,7 +60,7 @@ static size_t find_fault(const void *tree, char node[static PATH_TEXT_MAX])
 
 static int check_depth(const void *tree, struct error *error)
 {
-    int depth = 0;
+    int depth = -1; /* fdt_next_node() counts the root as one deeper than its start */
 
     for (int node = fdt_next_node(tree, -1, &depth); node >= 0 && depth >= 0;
          node = fdt_next_node(tree, node, &depth))

@@ -72,8 +72,10 @@ static void print_property(FILE *out, const char *name, const char *value, int l
     fputs(";\n", out);
 }
 
-static void print_properties(FILE *out, const void *tree, int node, int depth, unsigned tuple)
+/* Returns true if there are any. */
+static bool print_properties(FILE *out, const void *tree, int node, int depth, unsigned tuple)
 {
+    bool any = false;
     int property, length;
     const char *name, *value;
 
@@ -84,33 +86,36 @@ static void print_properties(FILE *out, const void *tree, int node, int depth, u
             continue;
         indent(out, depth);
         print_property(out, name, value, length, tuple);
+        any = true;
+    }
+    return any;
+}
+
+static void close_braces(FILE *out, int from, int to)
+{
+    for (int depth = from; depth >= to; depth--) {
+        indent(out, depth);
+        fputs("};\n", out);
     }
 }
 
-/* Nodes that follow each other in the tree are `depth` levels deep, 0 for the first. */
+/* From `node` (depth 0) to the last one below it. */
 static void print_nodes(FILE *out, const void *tree, int node, unsigned tuple)
 {
-    int open = -1, depth = 0; /* depth of the innermost node whose brace is open */
+    int open = -1, depth = 0; /* `open`: depth of the innermost node whose brace is open */
+    bool gap = false;         /* an empty line before the next node */
 
-    while (node >= 0 && depth >= 0) {
-        for (; open >= depth; open--) {
-            indent(out, open);
-            fputs("};\n", out);
-        }
-        if (depth > 0)
+    do {
+        close_braces(out, open, depth);
+        if (gap || open >= depth)
             fputc('\n', out);
         indent(out, depth);
         fprintf(out, "%s {\n", depth ? fdt_get_name(tree, node, NULL) : "/");
-        print_properties(out, tree, node, depth + 1, tuple);
+        gap = print_properties(out, tree, node, depth + 1, tuple);
         open = depth;
         node = fdt_next_node(tree, node, &depth);
-        if (depth <= 0)
-            break;
-    }
-    for (; open >= 0; open--) {
-        indent(out, open);
-        fputs("};\n", out);
-    }
+    } while (node >= 0 && depth > 0);
+    close_braces(out, open, 0);
 }
 
 int devtree_source(const struct devtree_blob *blob, const char *path, unsigned tuple,
