@@ -159,8 +159,9 @@ static enum exit_status print_answer(const struct invocation *invocation,
 
     if (!options_has(&invocation->options, "dts")) {
         print_iomem(iomem);
-        return print_text("\ndevice_tree = \"%s\"", output) ? complain_memory(invocation)
-                                                            : STATUS_DONE;
+        putchar('\n');
+        return print_text("device_tree = \"%s\"", output) ? complain_memory(invocation)
+                                                          : STATUS_DONE;
     }
     fputs("/dts-v1/;\n/* ", stdout);
     print_iomem(iomem);
