@@ -223,13 +223,12 @@ static void check_whole(const struct checker *checker)
 
 static int collect(struct checker *checker, struct error *error)
 {
-    struct cells cells;
     int r;
 
     devtree_dom0_arguments(checker->tree, &checker->arguments);
     checker->has_of_id =
         checker->arguments.text && arguments_of_id(checker->arguments.text, checker->of_id);
-    r = devtree_collect_memory(checker->tree, &checker->memory, &cells, error);
+    r = devtree_collect_memory(checker->tree, &checker->memory, error);
     return r ? r : devtree_collect_occupied(checker->tree, &checker->occupied, error);
 }
 

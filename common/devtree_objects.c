@@ -89,15 +89,12 @@ static int add_reg(const struct walk *walk, struct objects *objects, struct erro
     return 0;
 }
 
-int devtree_collect_memory(const void *tree, struct objects *memory, struct cells *ret_cells,
-                           struct error *error)
+int devtree_collect_memory(const void *tree, struct objects *memory, struct error *error)
 {
     struct walk walk;
     int r;
 
-    walk_begin(&walk, tree);
-    *ret_cells = walk.cells[0];
-    for (; walk.node >= 0; walk_next(&walk)) {
+    for (walk_begin(&walk, tree); walk.node >= 0; walk_next(&walk)) {
         if (walk.depth != 1 ||
             !node_is_memory(tree, walk.node, fdt_get_name(tree, walk.node, NULL)))
             continue;
@@ -190,9 +187,11 @@ int devtree_collect_devices(const void *tree, struct objects *devices, struct er
 
         if (walk.depth != 1 || node_is_memory(tree, walk.node, fdt_get_name(tree, walk.node, NULL)))
             continue;
-        r = add_reg(&walk, devices, devices->count < OBJECTS_MAX ? &unreadable : error);
-        if (r < 0 || error->code)
+        r = add_reg(&walk, devices, &unreadable);
+        if (r < 0)
             return r;
+        if (r && devices->count == OBJECTS_MAX)
+            return error_set(error, r, "%s", unreadable.message);
     }
     return 0;
 }

@@ -47,10 +47,9 @@ bool reg_fits(struct cells cells, struct span span);
 
 struct walk {
     const void *tree;
-    int node;                          /* < 0: over */
-    int depth;                         /* of the node; the root has 0 */
-    int path[DEPTH_MAX + 1];           /* the nodes from the root to this one */
-    struct cells cells[DEPTH_MAX + 1]; /* that each of them has for its children */
+    int node;                /* < 0: over */
+    int depth;               /* of the node; the root has 0 */
+    int path[DEPTH_MAX + 1]; /* the nodes from the root to this one */
 };
 
 /*
@@ -59,6 +58,8 @@ struct walk {
  */
 void walk_begin(struct walk *walk, const void *tree);
 void walk_next(struct walk *walk);
+/* The cells in which the reg of a node at the top level counts. */
+struct cells top_cells(const void *tree);
 /* The cells in which this node's reg counts. */
 struct cells walk_reg_cells(const struct walk *walk);
 /* The path of the node, its end cut off if need be. Returns `buffer`. */
@@ -101,9 +102,8 @@ static inline int objects_add(struct objects *objects, const struct object *obje
 const struct object *objects_overlapping(const struct objects *objects, struct span span,
                                          int except);
 
-/* The ranges of the memory nodes, in the order of the tree, with the cells of their reg. */
-int devtree_collect_memory(const void *tree, struct objects *memory, struct cells *ret_cells,
-                           struct error *error);
+/* The ranges of the memory nodes, in the order of the tree. */
+int devtree_collect_memory(const void *tree, struct objects *memory, struct error *error);
 /* What somebody else has: /memreserve/, /reserved-memory, boot modules, the initrd. */
 int devtree_collect_occupied(const void *tree, struct objects *occupied, struct error *error);
 /* Every other node of the top level that has a reg. */

@@ -196,9 +196,10 @@ static int collect(struct plan *plan, struct error *error)
     struct object self = { .what = "the device tree itself", .node = -1 };
     int r;
 
-    r = devtree_collect_memory(plan->tree, &plan->memory, &plan->cells, error);
+    plan->cells = top_cells(plan->tree);
+    r = devtree_collect_memory(plan->tree, &plan->memory, error);
     if (r == 0)
-        r = devtree_collect_memory(plan->tree, &plan->before, &plan->cells, error);
+        r = devtree_collect_memory(plan->tree, &plan->before, error);
     if (r == 0)
         r = plan_check_banks(plan, error);
     if (r == 0)

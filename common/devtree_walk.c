@@ -66,22 +66,12 @@ static unsigned cells_property(const void *tree, int node, const char *name, uns
     return value && length >= 4 ? fdt32_ld(value) : otherwise;
 }
 
-/* Notes where the walk is now. The specification's default for a root that says nothing is 2, 1. */
 static void enter(struct walk *walk)
 {
-    struct cells parent = { 2, 1 };
-
-    if (walk->node < 0 || walk->depth < 0 || walk->depth > DEPTH_MAX) {
+    if (walk->node < 0 || walk->depth < 0 || walk->depth > DEPTH_MAX)
         walk->node = -1;
-        return;
-    }
-    if (walk->depth > 0)
-        parent = walk->cells[walk->depth - 1];
-    walk->path[walk->depth] = walk->node;
-    walk->cells[walk->depth] = (struct cells){
-        cells_property(walk->tree, walk->node, "#address-cells", parent.address),
-        cells_property(walk->tree, walk->node, "#size-cells", parent.size),
-    };
+    else
+        walk->path[walk->depth] = walk->node;
 }
 
 void walk_begin(struct walk *walk, const void *tree)
@@ -98,9 +88,25 @@ void walk_next(struct walk *walk)
     enter(walk);
 }
 
+static struct cells node_cells(const void *tree, int node, struct cells parent)
+{
+    return (struct cells){ cells_property(tree, node, "#address-cells", parent.address),
+                           cells_property(tree, node, "#size-cells", parent.size) };
+}
+
+/* The specification's default for a root that says nothing. */
+struct cells top_cells(const void *tree)
+{
+    return node_cells(tree, 0, (struct cells){ 2, 1 });
+}
+
 struct cells walk_reg_cells(const struct walk *walk)
 {
-    return walk->cells[walk->depth > 0 ? walk->depth - 1 : 0];
+    struct cells cells = top_cells(walk->tree);
+
+    for (int depth = 1; depth < walk->depth; depth++)
+        cells = node_cells(walk->tree, walk->path[depth], cells);
+    return cells;
 }
 
 const char *walk_path(const struct walk *walk, char buffer[static PATH_TEXT_MAX])
