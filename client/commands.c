@@ -130,10 +130,10 @@ static const struct command commands[] = {
     },
     {
         .name = "dt reserve",
-        .forms = { "--size SIZE [--name NAME] [--compatible TEXT] [--at ADDR] [--count N]\n"
-                   "        [--bootargs PROPERTY] [--dtb-at ADDR] [--dts] IN -o|--output FILE "
-                   "[--overlay]",
-                   "--size SIZE [...] IN --dts" },
+        .forms = { "IN --size SIZE -o|--output FILE [--overlay] [--dts] [--name NAME] "
+                   "[--compatible TEXT] [--at ADDR] [--count N] [--bootargs PROPERTY] "
+                   "[--dtb-at ADDR]",
+                   "IN --size SIZE --dts [...]" },
         .min_arguments = 1,
         .max_arguments = 1,
         .options = dt_reserve_options,
