@@ -28,10 +28,10 @@ static const struct option alloc_options[] = {
 
 static const struct option dt_reserve_options[] = {
     { "size", 0, "SIZE", "size of the pool" },
-    { "output", 'o', "FILE", "write the changed tree there; it may be IN itself" },
+    { "output", 'o', "FILE", "write the changed tree there; may be IN" },
     { "name", 0, "NAME", "name of the node (shared_mem)" },
     { "compatible", 0, "TEXT", "what the UIO driver goes by (uio-dev)" },
-    { "at", 0, "ADDR", "take these pages, not the end of the lowest bank" },
+    { "at", 0, "ADDR", "take these pages, not the end of a bank" },
     { "count", 0, "N", "make N pools of that size: NAME, NAME-1, ..." },
     { "bootargs", 0, "PROPERTY", "xen,dom0-bootargs, or bootargs of /chosen" },
     { "dtb-at", 0, "ADDR", "where the boot loader puts the tree: keep off" },
@@ -42,7 +42,7 @@ static const struct option dt_reserve_options[] = {
 
 static const struct option dt_check_options[] = {
     { "name", 0, "PATTERN", "names of the pools' nodes (shared_mem*)" },
-    { "compatible", 0, "TEXT", "or what they are compatible with (as of_id says)" },
+    { "compatible", 0, "TEXT", "their compatible string (what of_id names)" },
     { 0 },
 };
 
