@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define PROPERTY_NAME_MAX 255 /* the specification has 31 */
+
 void devtree_blob_clear(struct devtree_blob *blob)
 {
     free(blob->data);
@@ -58,6 +60,36 @@ static size_t find_fault(const void *tree, char node[static PATH_TEXT_MAX])
     return fdt_off_dt_struct(tree) + (size_t)offset;
 }
 
+/*
+ * libfdt looks at the whole name of each property again and again: names as long as the tree would
+ * keep it busy for minutes.
+ */
+static int check_names(const void *tree, struct error *error)
+{
+    const char *strings = (const char *)tree + fdt_off_dt_strings(tree);
+    int offset, next = 0;
+    uint32_t tag;
+
+    do {
+        const struct fdt_property *property;
+        size_t name, room;
+
+        offset = next;
+        tag = fdt_next_tag(tree, offset, &next);
+        property = tag == FDT_PROP ? fdt_offset_ptr(tree, offset, sizeof(*property)) : NULL;
+        if (!property)
+            continue;
+        name = fdt32_ld(&property->nameoff);
+        room = name < fdt_size_dt_strings(tree) ? fdt_size_dt_strings(tree) - name : 0;
+        if (room > PROPERTY_NAME_MAX &&
+            strnlen(strings + name, PROPERTY_NAME_MAX + 1) > PROPERTY_NAME_MAX)
+            return error_set(error, XENSHM_CONFIG_INVALID,
+                             "the property at offset 0x%zx has a name longer than %d bytes",
+                             fdt_off_dt_struct(tree) + (size_t)offset, PROPERTY_NAME_MAX);
+    } while (tag != FDT_END && next > offset);
+    return 0;
+}
+
 static int check_depth(const void *tree, struct error *error)
 {
     int depth = -1; /* fdt_next_node() counts the root as one deeper than its start */
@@ -78,6 +110,9 @@ int devtree_validate(const void *tree, size_t size, struct error *error)
     int r;
 
     r = check_header(tree, size, error);
+    if (r)
+        return r;
+    r = check_names(tree, error);
     if (r)
         return r;
     r = fdt_check_full(tree, size);

@@ -5,8 +5,9 @@
  *
  * Functions on buffers: no I/O, no logging, no globals; any thread. A tree comes from anywhere, so
  * each function looks at the whole of it before anything else, and everything is bounded: 2 MiB (as
- * in Xen and Linux), 32 levels, 1024 ranges of a kind. Results are 0, -ENOMEM, or error->code with
- * the node or the offset named; after anything but 0 the ret_ parameters are as they were.
+ * in Xen and Linux), 32 levels, 1024 ranges of a kind, 255 bytes in a property's name. Results are
+ * 0, -ENOMEM, or error->code with the node or the offset named; after anything but 0 the ret_
+ * parameters are as they were.
  *
  * Addresses in a tree count as #address-cells and #size-cells say; a node that does not say it
  * inherits its parent's, as Xen and Linux read it. One and two cells are understood.

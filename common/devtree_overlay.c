@@ -52,23 +52,29 @@ static int put_reg(void *buffer, const struct plan *plan, int node)
     return r;
 }
 
+static int put_bank(void *buffer, const struct plan *plan, int node)
+{
+    int r;
+
+    r = fdt_begin_node(buffer, fdt_get_name(plan->tree, node, NULL));
+    if (r == 0)
+        r = put_reg(buffer, plan, node);
+    return r ? r : fdt_end_node(buffer);
+}
+
+/* The ranges of a node follow each other. */
 static int put_memory(void *buffer, const struct plan *plan)
 {
-    int node, r = 0;
+    int last = -1, r = 0;
 
-    fdt_for_each_subnode(node, plan->tree, 0)
-    {
-        if (!plan_memory_changed(plan, node))
-            continue;
-        r = fdt_begin_node(buffer, fdt_get_name(plan->tree, node, NULL));
-        if (r == 0)
-            r = put_reg(buffer, plan, node);
-        if (r == 0)
-            r = fdt_end_node(buffer);
-        if (r)
-            return r;
+    for (size_t i = 0; r == 0 && i < plan->before.count; i++) {
+        int node = plan->before.items[i].node;
+
+        if (node != last && plan_memory_changed(plan, node))
+            r = put_bank(buffer, plan, node);
+        last = node;
     }
-    return 0;
+    return r;
 }
 
 static int put_arguments(void *buffer, const struct plan *plan)

@@ -67,14 +67,36 @@ static int check_wanted(const struct devtree_reserve *wanted, struct error *erro
 
 /* ---- pools that are there already */
 
-/* The node of the top level with this name; -1: none, -2: several. */
-static int find_node(const void *tree, const char *name)
+static void name_pools(struct plan *plan)
 {
-    int node, found = -1;
+    for (unsigned i = 0; i < plan->wanted->count; i++) {
+        struct devtree_pool *pool = &plan->pools[i];
 
-    fdt_for_each_subnode(node, tree, 0) if (base_is(fdt_get_name(tree, node, NULL), name)) found =
-        found == -1 ? node : -2;
-    return found;
+        if (i == 0)
+            snprintf(pool->name, sizeof(pool->name), "%s", plan->wanted->name);
+        else
+            snprintf(pool->name, sizeof(pool->name), "%s-%u", plan->wanted->name, i);
+        pool->size = plan->wanted->size;
+        plan->nodes[i] = -1;
+    }
+}
+
+/* Notes which nodes of the top level have the pools' names; -2: several have one. */
+static void find_nodes(struct plan *plan)
+{
+    size_t length = strlen(plan->wanted->name);
+    int node;
+
+    fdt_for_each_subnode(node, plan->tree, 0)
+    {
+        const char *name = fdt_get_name(plan->tree, node, NULL);
+
+        if (strncmp(name, plan->wanted->name, length) != 0)
+            continue;
+        for (unsigned i = 0; i < plan->wanted->count; i++)
+            if (base_is(name, plan->pools[i].name))
+                plan->nodes[i] = plan->nodes[i] == -1 ? node : -2;
+    }
 }
 
 static int check_present(const struct plan *plan, unsigned index, struct span span,
@@ -128,12 +150,6 @@ static int find_present(struct plan *plan, unsigned index, struct error *error)
 {
     struct devtree_pool *pool = &plan->pools[index];
 
-    if (index == 0)
-        snprintf(pool->name, sizeof(pool->name), "%s", plan->wanted->name);
-    else
-        snprintf(pool->name, sizeof(pool->name), "%s-%u", plan->wanted->name, index);
-    pool->size = plan->wanted->size;
-    plan->nodes[index] = find_node(plan->tree, pool->name);
     if (plan->nodes[index] == -2)
         return error_set(error, XENSHM_CONFIG_INVALID, "several nodes are called /%s", pool->name);
     pool->added = plan->nodes[index] < 0;
@@ -239,6 +255,8 @@ static int make_plan(struct plan *plan, struct error *error)
 {
     int r;
 
+    name_pools(plan);
+    find_nodes(plan);
     r = collect(plan, error);
     for (unsigned i = 0; r == 0 && i < plan->wanted->count; i++)
         r = find_present(plan, i, error);

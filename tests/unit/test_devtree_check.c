@@ -287,6 +287,22 @@ static void test_depth(void **state)
     assert_invalid(tree.data, tree_size(), "node deeper at offset 0x");
 }
 
+static void test_long_property_names(void **state)
+{
+    static char name[300];
+
+    for (size_t length = 255; length <= 256; length++) {
+        memset(name, 'a', length);
+        tree_begin(2, 2, 0, 0);
+        tree_text(name, "");
+        tree_finish();
+        error = (struct error){ 0 };
+        if (length == 255)
+            assert_int_equal(devtree_validate(tree.data, tree_size(), &error), 0);
+    }
+    assert_invalid(tree.data, tree_size(), "a name longer than 255 bytes");
+}
+
 /* Each byte wrong in turn, each length: refused or not, it comes back. */
 static void test_broken_trees(void **state)
 {
@@ -391,9 +407,9 @@ int main(void)
         cmocka_unit_test(test_ranges),          cmocka_unit_test(test_overlaps),
         cmocka_unit_test(test_unreadable_reg),  cmocka_unit_test(test_which_nodes),
         cmocka_unit_test(test_check_no_memory), cmocka_unit_test(test_not_a_tree),
-        cmocka_unit_test(test_depth),           cmocka_unit_test(test_broken_trees),
-        cmocka_unit_test(test_guest),           cmocka_unit_test(test_guest_refused),
-        cmocka_unit_test(test_guest_no_memory),
+        cmocka_unit_test(test_depth),           cmocka_unit_test(test_long_property_names),
+        cmocka_unit_test(test_broken_trees),    cmocka_unit_test(test_guest),
+        cmocka_unit_test(test_guest_refused),   cmocka_unit_test(test_guest_no_memory),
     };
 
     return RUN_TESTS("devtree_check", tests);
