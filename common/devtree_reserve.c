@@ -168,34 +168,34 @@ static int check_own_arguments(const struct plan *plan, const struct arguments *
     return error_set_hint(error, "move them to xen,dom0-bootargs of /chosen");
 }
 
-static int plan_arguments(struct plan *plan, struct error *error)
+/* What the property says, or where it begins; *ret_own tells which. */
+static int read_arguments(const struct plan *plan, const char **ret_text, bool *ret_own,
+                          struct error *error)
 {
-    const char *compatible = plan->wanted->compatible, *property = plan->wanted->bootargs, *text;
+    const char *property = plan->wanted->bootargs, *text = NULL;
     int chosen = fdt_subnode_offset(plan->tree, 0, "chosen");
-    char present[DEVTREE_COMPATIBLE_MAX + 1];
     struct arguments dom0;
 
     devtree_dom0_arguments(plan->tree, &dom0);
     if (check_own_arguments(plan, &dom0, error))
         return error->code;
-    text = chosen >= 0 ? text_property(plan->tree, chosen, property) : NULL;
+    if (chosen >= 0)
+        text = text_property(plan->tree, chosen, property);
     if (!text && chosen >= 0 && fdt_getprop(plan->tree, chosen, property, NULL))
         return error_set(error, XENSHM_CONFIG_INVALID, "%s of /chosen is not a text", property);
-    if (!text)
-        text = dom0.text && strcmp(property, "bootargs") != 0 ? dom0.text : "";
-    if (arguments_of_id(text, present) && strcmp(present, compatible) != 0) {
-        error_set(error, XENSHM_CONFIG_INVALID, "%s of /chosen has " OF_ID "=%s already", property,
-                  present);
-        return error_set_hint(error, "the driver knows one: --compatible %.100s", present);
-    }
-    if (arguments_of_id(text, present) && chosen >= 0 &&
-        text_property(plan->tree, chosen, property))
-        return 0;
-    plan->arguments =
-        arguments_of_id(text, present) ? strdup(text) : arguments_with_of_id(text, compatible);
-    if (!plan->arguments)
-        return -ENOMEM;
-    if (!arguments_of_id(plan->arguments, present) || strcmp(present, compatible) != 0)
+    *ret_own = text != NULL;
+    if (!text && dom0.text && strcmp(property, "bootargs") != 0)
+        text = dom0.text;
+    *ret_text = text ? text : "";
+    return 0;
+}
+
+static int check_arguments(const struct plan *plan, struct error *error)
+{
+    const char *property = plan->wanted->bootargs;
+    char value[DEVTREE_COMPATIBLE_MAX + 1];
+
+    if (!arguments_of_id(plan->arguments, value) || strcmp(value, plan->wanted->compatible) != 0)
         return error_set(error, XENSHM_CONFIG_INVALID,
                          "%s of /chosen has a quotation mark that is not closed", property);
     if (strlen(plan->arguments) > ARGUMENTS_MAX)
@@ -203,6 +203,28 @@ static int plan_arguments(struct plan *plan, struct error *error)
                          "%s of /chosen would be longer than the %d bytes that Linux reads",
                          property, ARGUMENTS_MAX);
     return 0;
+}
+
+static int plan_arguments(struct plan *plan, struct error *error)
+{
+    const char *compatible = plan->wanted->compatible, *text;
+    char present[DEVTREE_COMPATIBLE_MAX + 1];
+    bool own, has_one;
+    int r;
+
+    r = read_arguments(plan, &text, &own, error);
+    if (r)
+        return r;
+    has_one = arguments_of_id(text, present);
+    if (has_one && strcmp(present, compatible) != 0) {
+        error_set(error, XENSHM_CONFIG_INVALID, "%s of /chosen has " OF_ID "=%s already",
+                  plan->wanted->bootargs, present);
+        return error_set_hint(error, "the driver knows one: --compatible %.100s", present);
+    }
+    if (has_one && own)
+        return 0;
+    plan->arguments = has_one ? strdup(text) : arguments_with_of_id(text, compatible);
+    return plan->arguments ? check_arguments(plan, error) : -ENOMEM;
 }
 
 /* ---- all of it */
