@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* help: everything from the tables of commands and options. */
+#include <string.h>
+
 #include "commands.h"
 #include "xenshm.h"
 
@@ -39,7 +41,7 @@ static void print_overview(FILE *out)
           "commands:\n",
           out);
     for (size_t i = 0; (command = command_at(i)); i++)
-        fprintf(out, "  %-8s %s\n", command->name, command->help);
+        fprintf(out, "  %-10s %s\n", command->name, command->help);
     fputs("\noptions:\n", out);
     print_options(out, global_options);
     fputs("\nGUEST is a name, a domid or a UUID. SIZE is a number of bytes, or one with K,\n"
@@ -57,12 +59,34 @@ void help_print(FILE *out, const struct command *command)
         print_overview(out);
 }
 
+void help_print_group(FILE *out, const char *group)
+{
+    const struct command *command;
+    size_t length = strlen(group);
+
+    fprintf(out, "usage: xenshmctl %s COMMAND\n\ncommands:\n", group);
+    for (size_t i = 0; (command = command_at(i)); i++)
+        if (strncmp(command->name, group, length) == 0 && command->name[length] == ' ')
+            fprintf(out, "  %-10s %s\n", command->name, command->help);
+    fprintf(out, "\n'xenshmctl %s COMMAND --help' explains a command.\n", group);
+}
+
 enum exit_status cmd_help(const struct invocation *invocation)
 {
-    const char *name = invocation_argument(invocation, 0);
-    const struct command *command = name ? command_find(name) : NULL;
+    const char *first = invocation_argument(invocation, 0);
+    const char *second = invocation_argument(invocation, 1);
+    const struct command *command;
+    char name[64];
 
-    if (name && !command)
+    if (first && !second && command_is_group(first)) {
+        help_print_group(stdout, first);
+        return STATUS_DONE;
+    }
+    snprintf(name, sizeof(name), "%s%s%s", first ? first : "", second ? " " : "",
+             second ? second : "");
+    command = command_find(name);
+
+    if (first && !command)
         return complain_usage(invocation, "unknown command '%s'", name);
     help_print(stdout, command);
     return STATUS_DONE;

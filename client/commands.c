@@ -26,6 +26,34 @@ static const struct option alloc_options[] = {
     { 0 },
 };
 
+static const struct option dt_reserve_options[] = {
+    { "size", 0, "SIZE", "size of the pool" },
+    { "output", 'o', "FILE", "write the changed tree there; may be IN" },
+    { "name", 0, "NAME", "name of the node (shared_mem)" },
+    { "compatible", 0, "TEXT", "what the UIO driver goes by (uio-dev)" },
+    { "at", 0, "ADDR", "take these pages, not the end of a bank" },
+    { "count", 0, "N", "make N pools of that size: NAME, NAME-1, ..." },
+    { "bootargs", 0, "PROPERTY", "xen,dom0-bootargs, or bootargs of /chosen" },
+    { "dtb-at", 0, "ADDR", "where the boot loader puts the tree: keep off" },
+    { "dts", 0, NULL, "print what changes as device tree source" },
+    { "overlay", 0, NULL, "write only the changes, as an overlay (.dtbo)" },
+    { 0 },
+};
+
+static const struct option dt_check_options[] = {
+    { "name", 0, "PATTERN", "names of the pools' nodes (shared_mem*)" },
+    { "compatible", 0, "TEXT", "their compatible string (what of_id names)" },
+    { 0 },
+};
+
+static const struct option dt_guest_options[] = {
+    { "output", 'o', "FILE", "write the tree there, for device_tree=" },
+    { "dts", 0, NULL, "print it as device tree source" },
+    { "compatible", 0, "TEXT", "what the guest's UIO driver goes by (uio-dev)" },
+    { "address", 0, "ADDR", "place in the guest, of a single segment" },
+    { 0 },
+};
+
 static const struct option detach_options[] = {
     { "all", 0, NULL, "detach everything that the guest has" },
     { 0 },
@@ -107,9 +135,39 @@ static const struct command commands[] = {
         .run = cmd_doctor,
     },
     {
+        .name = "dt reserve",
+        .forms = { "IN --size SIZE -o|--output FILE [--overlay] [--dts] [--name NAME] "
+                   "[--compatible TEXT] [--at ADDR] [--count N] [--bootargs PROPERTY] "
+                   "[--dtb-at ADDR]",
+                   "IN --size SIZE --dts [...]" },
+        .min_arguments = 1,
+        .max_arguments = 1,
+        .options = dt_reserve_options,
+        .help = "reserve pages in a host's device tree",
+        .run = cmd_dt_reserve,
+    },
+    {
+        .name = "dt check",
+        .forms = { "FILE [--name PATTERN] [--compatible TEXT]" },
+        .min_arguments = 1,
+        .max_arguments = 1,
+        .options = dt_check_options,
+        .help = "find mistakes in a host's device tree",
+        .run = cmd_dt_check,
+    },
+    {
+        .name = "dt guest",
+        .forms = { "SEGMENT... -o|--output FILE [--dts] [--compatible TEXT] [--address ADDR]" },
+        .min_arguments = 1,
+        .max_arguments = 64,
+        .options = dt_guest_options,
+        .help = "make a guest's device tree for its segments",
+        .run = cmd_dt_guest,
+    },
+    {
         .name = "help",
         .forms = { "[COMMAND]" },
-        .max_arguments = 1,
+        .max_arguments = 2,
         .help = "explain a command",
         .run = cmd_help,
     },
@@ -120,6 +178,16 @@ static const struct command commands[] = {
 const struct command *command_at(size_t index)
 {
     return index < COMMAND_COUNT ? &commands[index] : NULL;
+}
+
+bool command_is_group(const char *word)
+{
+    size_t length = strlen(word);
+
+    for (size_t i = 0; i < COMMAND_COUNT; i++)
+        if (strncmp(commands[i].name, word, length) == 0 && commands[i].name[length] == ' ')
+            return true;
+    return false;
 }
 
 const struct command *command_find(const char *name)
@@ -171,12 +239,20 @@ static enum exit_status check_count(const struct invocation *invocation)
     return STATUS_DONE;
 }
 
+static void print_help(FILE *out, const struct invocation *invocation)
+{
+    if (invocation->group && !invocation->command)
+        help_print_group(out, invocation->group);
+    else
+        help_print(out, invocation->command);
+}
+
 enum exit_status commands_run(const struct invocation *invocation)
 {
     enum exit_status status;
 
     if (options_has(&invocation->options, "help")) {
-        help_print(stdout, invocation->command);
+        print_help(stdout, invocation);
         return STATUS_DONE;
     }
     if (options_has(&invocation->options, "version")) {
@@ -184,7 +260,7 @@ enum exit_status commands_run(const struct invocation *invocation)
         return STATUS_DONE;
     }
     if (!invocation->command) {
-        help_print(stderr, NULL);
+        print_help(stderr, invocation);
         return STATUS_USAGE;
     }
     status = check_count(invocation);

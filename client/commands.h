@@ -26,6 +26,8 @@ extern const struct option global_options[];
 
 /* NULL past the last one. */
 const struct command *command_at(size_t index);
+/* True for the first word of commands that have two. */
+bool command_is_group(const char *word);
 /* NULL when there is none of that name. */
 const struct command *command_find(const char *name);
 /* The command whose name `name` may have been meant to be; NULL when none comes near. */
@@ -36,11 +38,16 @@ enum exit_status commands_run(const struct invocation *invocation);
 
 /* The help of one command, or of xenshmctl when `command` is NULL. */
 void help_print(FILE *out, const struct command *command);
+/* The commands that begin with this word. */
+void help_print_group(FILE *out, const char *group);
 
 enum exit_status cmd_alloc(const struct invocation *invocation);
 enum exit_status cmd_attach(const struct invocation *invocation);
 enum exit_status cmd_detach(const struct invocation *invocation);
 enum exit_status cmd_doctor(const struct invocation *invocation);
+enum exit_status cmd_dt_check(const struct invocation *invocation);
+enum exit_status cmd_dt_guest(const struct invocation *invocation);
+enum exit_status cmd_dt_reserve(const struct invocation *invocation);
 enum exit_status cmd_free(const struct invocation *invocation);
 enum exit_status cmd_guests(const struct invocation *invocation);
 enum exit_status cmd_help(const struct invocation *invocation);

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -72,10 +73,17 @@ enum exit_status complain_memory(const struct invocation *invocation)
     return STATUS_REFUSED;
 }
 
-static enum exit_status take_command(struct invocation *invocation, const char *name)
+static enum exit_status take_command(struct invocation *invocation, const char *word)
 {
     const struct command *nearest;
+    char name[64];
 
+    if (!invocation->group && command_is_group(word)) {
+        invocation->group = word;
+        return STATUS_DONE;
+    }
+    snprintf(name, sizeof(name), "%s%s%s", invocation->group ? invocation->group : "",
+             invocation->group ? " " : "", word);
     invocation->command = command_find(name);
     if (invocation->command) {
         invocation->options.tables[1] = invocation->command->options;

@@ -25,6 +25,7 @@ enum exit_status {
 
 struct invocation {
     const struct command *command; /* NULL while unknown */
+    const char *group;             /* first word of a command of two, "dt"; NULL: none given */
     struct options options;
     const char **arguments; /* owned, the words are argv's; without the command itself */
     size_t argument_count;
@@ -73,8 +74,12 @@ enum exit_status invocation_call(const struct invocation *invocation, const char
  */
 char *unreachable_reason(const struct invocation *invocation, const char *path, int r);
 
-/* Prints a result as one line of JSON. */
-enum exit_status show_json(const struct invocation *invocation, const json_t *result);
+/* Only calls: *ret_result is a new reference, which may be NULL where a result was to be. */
+enum exit_status invocation_ask(const struct invocation *invocation, const char *method,
+                                json_t *params, json_t **ret_result);
+
+/* One line of JSON on stdout; NULL is a value that could not be allocated. */
+enum exit_status print_result(const struct invocation *invocation, const json_t *result);
 
 /* Prints a table on stdout; NULL is one that could not be allocated. */
 enum exit_status show_table(const struct invocation *invocation, const struct table *table);

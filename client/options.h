@@ -14,7 +14,7 @@
 /* A row of an option table; a row without a name ends the table. */
 struct option {
     const char *name;  /* without the dashes */
-    char letter;       /* short form, '\0': none; only for options without a value */
+    char letter;       /* short form, '\0': none; a value is the next word */
     const char *value; /* what the help calls its value; NULL: takes none */
     const char *help;
 };

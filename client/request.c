@@ -100,15 +100,6 @@ static enum exit_status complain_refused(const struct invocation *invocation, co
     return STATUS_REFUSED;
 }
 
-enum exit_status show_json(const struct invocation *invocation, const json_t *result)
-{
-    /* A failed write is found by print_end(). */
-    if (json_dumpf(result, stdout, JSON_COMPACT | JSON_ENCODE_ANY) != 0 && !ferror(stdout))
-        return complain_memory(invocation);
-    putchar('\n');
-    return STATUS_DONE;
-}
-
 static enum exit_status show_result(const struct invocation *invocation, json_t *result,
                                     show_fn *show)
 {
@@ -116,13 +107,21 @@ static enum exit_status show_result(const struct invocation *invocation, json_t 
 
     if (warning)
         complain(invocation, "warning: %s", warning);
-    if (!invocation->json)
-        return show(invocation, result);
-    return show_json(invocation, result);
+    return invocation->json ? print_result(invocation, result) : show(invocation, result);
 }
 
-enum exit_status invocation_call(const struct invocation *invocation, const char *method,
-                                 json_t *params, show_fn *show)
+/* A failed write is found by print_end(). */
+enum exit_status print_result(const struct invocation *invocation, const json_t *result)
+{
+    if (!result ||
+        (json_dumpf(result, stdout, JSON_COMPACT | JSON_ENCODE_ANY) != 0 && !ferror(stdout)))
+        return complain_memory(invocation);
+    putchar('\n');
+    return STATUS_DONE;
+}
+
+enum exit_status invocation_ask(const struct invocation *invocation, const char *method,
+                                json_t *params, json_t **ret_result)
 {
     _cleanup_(connection_clear) struct connection connection = { .fd = -1 };
     _cleanup_(cleanup_json) json_t *no_params = NULL, *reply = NULL;
@@ -141,7 +140,17 @@ enum exit_status invocation_call(const struct invocation *invocation, const char
     error = json_object_get(reply, "error");
     if (json_is_object(error))
         return complain_refused(invocation, error);
-    return show_result(invocation, json_object_get(reply, "result"), show);
+    *ret_result = json_incref(json_object_get(reply, "result"));
+    return STATUS_DONE;
+}
+
+enum exit_status invocation_call(const struct invocation *invocation, const char *method,
+                                 json_t *params, show_fn *show)
+{
+    _cleanup_(cleanup_json) json_t *result = NULL;
+    enum exit_status status = invocation_ask(invocation, method, params, &result);
+
+    return status ? status : show_result(invocation, result, show);
 }
 
 enum exit_status show_table(const struct invocation *invocation, const struct table *table)

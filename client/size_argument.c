@@ -51,8 +51,8 @@ static enum exit_status add(const struct invocation *invocation, json_t *params,
     return STATUS_DONE;
 }
 
-enum exit_status params_add_pages(const struct invocation *invocation, json_t *params,
-                                  const char *text)
+enum exit_status size_argument_pages(const struct invocation *invocation, const char *text,
+                                     uint64_t *ret_bytes)
 {
     uint64_t bytes, rounded;
     int r;
@@ -64,7 +64,17 @@ enum exit_status params_add_pages(const struct invocation *invocation, json_t *p
     if (rounded > SIZE_LIMIT)
         return complain_size(invocation, "size", text, SIZE_E_RANGE);
     note_rounding(invocation, bytes, rounded);
-    return add(invocation, params, "size", rounded);
+    *ret_bytes = rounded;
+    return STATUS_DONE;
+}
+
+enum exit_status params_add_pages(const struct invocation *invocation, json_t *params,
+                                  const char *text)
+{
+    uint64_t bytes;
+    enum exit_status status = size_argument_pages(invocation, text, &bytes);
+
+    return status ? status : add(invocation, params, "size", bytes);
 }
 
 enum exit_status params_add_bytes(const struct invocation *invocation, json_t *params,

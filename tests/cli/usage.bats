@@ -4,6 +4,7 @@
 load common
 
 commands="attach detach alloc free list pools guests map status help"
+dt_commands="reserve check guest"
 
 @test "help" {
     run -0 --separate-stderr ctl --help
@@ -31,6 +32,11 @@ commands="attach detach alloc free list pools guests map status help"
         [ "$output" = "$whole" ]
         run -0 ctl help "$command"
         [ "$output" = "$whole" ]
+    done
+    for command in $dt_commands; do
+        run -0 --separate-stderr ctl dt "$command" --help
+        [[ ${lines[0]} == "usage: xenshmctl dt $command "* ]]
+        [ -z "$stderr" ]
     done
     run -2 --separate-stderr ctl help nothing
     expect_complaint "xenshmctl: help: unknown command 'nothing'*"

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
 # devicetree.sh BOARD: writes $OUT/BOARD/board.dtb, the tree that Xen is started with:
-# the board's own, plus the recipe for shared pages (Linux' memory ends below them, and a
-# node of its own describes each run to UIO), plus what Xen is to boot, and how.
+# the board's own, plus what Xen is to boot, and how; and in it the shared pages, reserved as
+# users do it, by `xenshmctl dt reserve`.
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
 board=$1
@@ -11,6 +11,7 @@ board=$1
 . "$LAB/board/$board.sh"
 . "$LAB/layout.sh"
 tree=$OUT/$board/board.dtb
+ctl=$OUT/native/client/xenshmctl
 
 # cells NUMBER: a 64-bit number as two cells.
 cells() {
@@ -23,17 +24,26 @@ set_reg() {
 	fdtput -t x "$tree" "$1" reg $(cells "$2") $(cells "$3")
 }
 
-shrink_memory() {
-	set_reg "$MEMORY_NODE" "$RAM_BASE" $((MEMORY_END - RAM_BASE))
+reserve_pool() {
+	"$ctl" dt reserve --name "${1%@*}" --at "0x${1#*@}" --size $(($2)) --dtb-at "$(printf 0x%x "$TREE_AT")" \
+		"$tree" --output "$tree"
+}
+
+# A device that has nothing to do with shared memory.
+add_other_device() {
+	fdtput -c "$tree" "/$1"
+	fdtput -t s "$tree" "/$1" compatible uio-dev
+	set_reg "/$1" "0x${1#*@}" "$2"
 }
 
 # Each node is put in front of those before it: the last one added is Linux' first.
 add_uio_devices() {
 	local name size
 	tac <<<"$UIO_DEVICES" | while IFS=: read -r name size; do
-		fdtput -c "$tree" "/$name"
-		fdtput -t s "$tree" "/$name" compatible uio-dev
-		set_reg "/$name" "0x${name#*@}" "$size"
+		case $name in
+		shared_mem*) reserve_pool "$name" "$size" ;;
+		*) add_other_device "$name" "$size" ;;
+		esac
 	done
 }
 
@@ -57,6 +67,6 @@ add_boot_information() {
 
 rm -f "$tree"
 make_tree "$tree"
-shrink_memory
-add_uio_devices
 add_boot_information
+add_uio_devices
+"$ctl" dt check "$tree"

@@ -59,7 +59,8 @@ def level_of(path):
 def check_licence():
     for path in tracked():
         if path.suffix in {".md", ".json"} or path.name in {"LICENSE", "CHANGELOG", ".gitignore",
-                                                             ".editorconfig", ".clang-format"}:
+                                                             ".editorconfig", ".clang-format"} \
+                or path.parent.name.startswith("corpus_"):
             continue
         head = path.read_bytes()[:400]
         if b"SPDX-License-Identifier: LGPL-2.1-or-later" not in head:
@@ -104,6 +105,12 @@ def check_xen():
                 yield f"{path.relative_to(ROOT)} includes a Xen header, {name}"
 
 
+def check_devtree():
+    for path in sources("common", "daemon", "client", "include"):
+        if "<libfdt.h>" in includes(path) and not path.name.startswith("devtree"):
+            yield f"{path.relative_to(ROOT)} includes libfdt"
+
+
 def check_pure():
     forbidden = {'"log.h"', "<stdio.h>", "<unistd.h>", "<fcntl.h>", "<event2/event.h>"}
     allowed = {"segment.c": {"<stdio.h>"}}  # snprintf
@@ -126,7 +133,7 @@ def check_pool_memory():
                 yield f"daemon/{path.name}:{number}: touches pool memory"
 
 
-CHECKS = [check_licence, check_levels, check_common, check_client, check_xen, check_pure,
+CHECKS = [check_licence, check_levels, check_common, check_client, check_xen, check_devtree, check_pure,
           check_pool_memory]
 
 

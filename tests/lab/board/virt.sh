@@ -10,8 +10,6 @@ QEMU_OPTIONS="-cpu cortex-a53"
 XEN_OPTIONS=""
 RAM_BASE=0x40000000
 RAM_MIB=2048
-MEMORY_END=0xbfeff000
-MEMORY_NODE=/memory@40000000
 
 # name@address:size of each UIO device, one a line, in the order of Dom0's /dev/uioN.
 UIO_DEVICES="shared_mem@bfeff000:0x1000

@@ -10,8 +10,6 @@ QEMU_OPTIONS="-audiodev none,id=snd0"
 XEN_OPTIONS="dtuart=serial0"
 RAM_BASE=0x0
 RAM_MIB=2048
-MEMORY_END=0x7ffff000
-MEMORY_NODE=/memory@0
 
 # name@address:size of each UIO device, one a line, in the order of Dom0's /dev/uioN.
 UIO_DEVICES="shared_mem@7ffff000:0x1000
@@ -28,7 +26,13 @@ KILL_CYCLES=${KILL_CYCLES:-9}
 make_tree() {
 	cp "$ROOT"/usr/lib/linux-image-*/xilinx/zynqmp-zcu102-rev1.0.dtb "$1"
 	chmod u+w "$1"
+	correct_memory "$1"
 	correct_interrupt_controller "$1"
+}
+
+# The board has 4 GiB, the upper half above 32 GiB; this one has only the lower half.
+correct_memory() {
+	fdtput -t x "$1" /memory@0 reg 0 0 0 "$(printf %x $((RAM_MIB << 20)))"
 }
 
 # The GIC's registers are 4 KiB apart on the bus, each page repeated 16 times, and the
