@@ -31,7 +31,7 @@ static void add_foreign(struct table *table, const json_t *guest)
     if (json_is_false(json_object_get(guest, "config_known")))
         table_add(table, "?");
     else
-        table_add(table, sum ? size_format(sum, text) : "-");
+        table_add(table, sum ? print_size(sum, text) : "-");
 }
 
 /* "a, b"; last in the row, because there may be any number. */

@@ -159,6 +159,12 @@ static const struct command commands[] = {
         .run = cmd_dt_guest,
     },
     {
+        .name = "doctor",
+        .forms = { "" },
+        .help = "find what is wrong on this host, and the remedy",
+        .run = cmd_doctor,
+    },
+    {
         .name = "help",
         .forms = { "[COMMAND]" },
         .max_arguments = 2,

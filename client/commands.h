@@ -44,6 +44,7 @@ void help_print_group(FILE *out, const char *group);
 enum exit_status cmd_alloc(const struct invocation *invocation);
 enum exit_status cmd_attach(const struct invocation *invocation);
 enum exit_status cmd_detach(const struct invocation *invocation);
+enum exit_status cmd_doctor(const struct invocation *invocation);
 enum exit_status cmd_dt_check(const struct invocation *invocation);
 enum exit_status cmd_dt_guest(const struct invocation *invocation);
 enum exit_status cmd_dt_reserve(const struct invocation *invocation);

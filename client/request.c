@@ -20,41 +20,62 @@ enum exit_status params_add(const struct invocation *invocation, json_t *params,
     return complain_usage(invocation, "%s '%s' is not valid UTF-8", key, text);
 }
 
-/* Nobody answered: which socket, and what to do. */
-static enum exit_status complain_unreachable(const struct invocation *invocation, int r)
+char *unreachable_reason(const struct invocation *invocation, const char *path, int r)
 {
-    const char *path = invocation->socket_path;
+    char *text = NULL;
+    int n;
 
     switch (r) {
     case CONNECTION_E_TIMEOUT:
-        complain(invocation,
-                 "no answer from xenshmd at %s within %u s; the request may still be carried out, "
-                 "see the daemon's log",
-                 path, invocation->timeout);
+        n = asprintf(&text, "no answer from xenshmd at %s within %u s", path, invocation->timeout);
         break;
     case CONNECTION_E_CLOSED:
-        complain(invocation,
-                 "xenshmd at %s closed the connection before the reply; see the daemon's log",
-                 path);
+        n = asprintf(&text, "xenshmd at %s closed the connection before the reply", path);
         break;
     case CONNECTION_E_GARBLED:
-        complain(invocation, "what answers at %s is not xenshmd; see --socket", path);
+        n = asprintf(&text, "what answers at %s is not xenshmd", path);
         break;
     case CONNECTION_E_TOO_LONG:
-        complain(invocation, "the reply of xenshmd at %s is longer than %d MiB", path,
-                 CONNECTION_REPLY_MAX / 1024 / 1024);
-        break;
-    case -EACCES:
-    case -EPERM:
-        complain(invocation,
-                 "cannot reach xenshmd at %s: %s; ask as root, or become a member of the group "
-                 "that may",
-                 path, strerror(-r));
+        n = asprintf(&text, "the reply of xenshmd at %s is longer than %d MiB", path,
+                     CONNECTION_REPLY_MAX / 1024 / 1024);
         break;
     default:
-        complain(invocation, "cannot reach xenshmd at %s: %s; is it running?", path, strerror(-r));
+        n = asprintf(&text, "cannot reach xenshmd at %s: %s", path, strerror(-r));
         break;
     }
+    return n < 0 ? NULL : text;
+}
+
+static const char *unreachable_advice(int r)
+{
+    switch (r) {
+    case CONNECTION_E_TIMEOUT:
+        return "the request may still be carried out, see the daemon's log";
+    case CONNECTION_E_CLOSED:
+        return "see the daemon's log";
+    case CONNECTION_E_GARBLED:
+        return "see --socket";
+    case CONNECTION_E_TOO_LONG:
+        return NULL;
+    case -EACCES:
+    case -EPERM:
+        return "ask as root, or become a member of the group that may";
+    default:
+        return "is it running?";
+    }
+}
+
+/* Nobody answered: which socket, and what to do. */
+static enum exit_status complain_unreachable(const struct invocation *invocation, int r)
+{
+    _cleanup_(cleanup_free) char *reason =
+        unreachable_reason(invocation, invocation->socket_path, r);
+    const char *advice = unreachable_advice(r);
+
+    if (reason)
+        complain(invocation, "%s%s%s", reason, advice ? "; " : "", advice ? advice : "");
+    else
+        complain_memory(invocation);
     return STATUS_UNREACHABLE;
 }
 
@@ -79,6 +100,15 @@ static enum exit_status complain_refused(const struct invocation *invocation, co
     return STATUS_REFUSED;
 }
 
+enum exit_status show_json(const struct invocation *invocation, const json_t *result)
+{
+    /* A failed write is found by print_end(). */
+    if (json_dumpf(result, stdout, JSON_COMPACT | JSON_ENCODE_ANY) != 0 && !ferror(stdout))
+        return complain_memory(invocation);
+    putchar('\n');
+    return STATUS_DONE;
+}
+
 static enum exit_status show_result(const struct invocation *invocation, json_t *result,
                                     show_fn *show)
 {
@@ -86,17 +116,7 @@ static enum exit_status show_result(const struct invocation *invocation, json_t 
 
     if (warning)
         complain(invocation, "warning: %s", warning);
-    return invocation->json ? print_result(invocation, result) : show(invocation, result);
-}
-
-/* A failed write is found by print_end(). */
-enum exit_status print_result(const struct invocation *invocation, const json_t *result)
-{
-    if (!result ||
-        (json_dumpf(result, stdout, JSON_COMPACT | JSON_ENCODE_ANY) != 0 && !ferror(stdout)))
-        return complain_memory(invocation);
-    putchar('\n');
-    return STATUS_DONE;
+    return invocation->json ? show_json(invocation, result) : show(invocation, result);
 }
 
 enum exit_status invocation_ask(const struct invocation *invocation, const char *method,

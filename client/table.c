@@ -130,6 +130,7 @@ static const char *state_colour(const char *state)
         const char *state, *colour;
     } colours[] = {
         { "attached", GREEN },   { "used", GREEN },     { "running", GREEN },
+        { "ok", GREEN },         { "warning", YELLOW }, { "problem", RED },
         { "kept", GREEN },       { "waiting", YELLOW }, { "attaching", YELLOW },
         { "detaching", YELLOW }, { "wiping", YELLOW },  { "mapping", YELLOW },
         { "unmapping", YELLOW }, { "paused", YELLOW },  { "rebooting", YELLOW },

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -28,6 +29,12 @@ static inline void cleanup_fclose(FILE **f)
 {
     if (*f)
         fclose(*f);
+}
+
+static inline void cleanup_closedir(DIR **dir)
+{
+    if (*dir)
+        closedir(*dir);
 }
 
 static inline void cleanup_json(json_t **j)

@@ -17,9 +17,9 @@
 
 /* A refusal on its way to a client. code 0: none. */
 struct error {
-    int code;          /* enum xenshm_error, or a JSON-RPC code below 0 */
+    int code;                        /* enum xenshm_error, or a JSON-RPC code below 0 */
     char message[ERROR_MESSAGE_MAX]; /* one line, valid UTF-8 */
-    char hint[200];    /* empty: the general hint of the code */
+    char hint[200];                  /* empty: the general hint of the code */
 };
 
 /* "POOL_FULL" for XENSHM_POOL_FULL; names for the JSON-RPC codes too; NULL if there is none. */

@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "hex.h"
+
 /* A hyphen stands before these bytes. */
 static bool hyphen_before(unsigned byte)
 {
@@ -26,17 +28,6 @@ const char *uuid_format(const uint8_t uuid[static UUID_SIZE], char buffer[static
     return buffer;
 }
 
-static int nibble(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 int uuid_parse(const char *text, uint8_t ret_uuid[static UUID_SIZE])
 {
     uint8_t uuid[UUID_SIZE];
@@ -46,8 +37,8 @@ int uuid_parse(const char *text, uint8_t ret_uuid[static UUID_SIZE])
 
         if (hyphen_before(i) && *text++ != '-')
             return -EINVAL;
-        high = nibble(text[0]);
-        low = high < 0 ? -1 : nibble(text[1]);
+        high = hex_digit(text[0]);
+        low = high < 0 ? -1 : hex_digit(text[1]);
         if (low < 0)
             return -EINVAL;
         uuid[i] = (uint8_t)(high << 4 | low);

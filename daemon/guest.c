@@ -182,12 +182,15 @@ int guests_refresh(struct guests *guests, struct hypervisor *hypervisor)
     return r;
 }
 
-/* Another record of the same guest that is alive, after `last` (NULL: the first). */
+/*
+ * Another record of the same guest that runs, after `last` (NULL: the first). One that has shut
+ * down and is preserved is nobody's successor.
+ */
 static struct guest *next_twin(struct guests *guests, const struct guest *guest, struct guest *last)
 {
     struct guest *twin = last ? guest_next(last) : guest_first(guests);
 
-    while (twin && (twin == guest || !twin->alive ||
+    while (twin && (twin == guest || !twin->alive || twin->shutdown != DOMAIN_RUNNING ||
                     memcmp(twin->identity.uuid, guest->identity.uuid, DOMAIN_UUID_SIZE) != 0))
         twin = guest_next(twin);
     return twin;
@@ -198,13 +201,29 @@ struct guest *guest_successor(struct guests *guests, const struct guest *guest)
     struct guest *twin, *successor = NULL;
 
     for (twin = next_twin(guests, guest, NULL); twin; twin = next_twin(guests, guest, twin)) {
+        /* One that on_crash has preserved is a predecessor too. */
+        if (twin->shutdown != DOMAIN_RUNNING)
+            continue;
         if (successor)
             return NULL;
         successor = twin;
     }
-    if (!successor || successor->shutdown != DOMAIN_RUNNING || !successor->config.known)
-        return NULL;
-    return successor;
+    return successor && successor->config.known ? successor : NULL;
+}
+
+/* Domids grow: that tells of domains that were all there when the daemon started. */
+static bool came_later(const struct guest *a, const struct guest *b)
+{
+    return a->since == b->since ? a->identity.domid > b->identity.domid : a->since > b->since;
+}
+
+/* An earlier one, preserved or gone by now, was followed by `guest`, and means nothing. */
+static bool will_be_followed(const struct guest *other, const struct guest *guest)
+{
+    if (other != guest && !came_later(other, guest))
+        return false;
+    return other->alive ? other != guest && guest_shutdown_returns(other->shutdown)
+                        : clock_milliseconds() < other->awaited_until;
 }
 
 bool guest_is_awaited(struct guests *guests, const struct guest *guest)
@@ -214,8 +233,8 @@ bool guest_is_awaited(struct guests *guests, const struct guest *guest)
     if (next_twin(guests, guest, NULL))
         return true;
     RB_FOREACH(other, guest_tree, &guests->tree)
-        if (!other->alive && clock_milliseconds() < other->awaited_until &&
-            memcmp(other->identity.uuid, guest->identity.uuid, DOMAIN_UUID_SIZE) == 0)
+        if (memcmp(other->identity.uuid, guest->identity.uuid, DOMAIN_UUID_SIZE) == 0 &&
+            will_be_followed(other, guest))
             return true;
     return false;
 }
@@ -321,6 +340,17 @@ struct guest *guest_resolve_absent(struct guests *guests, const char *text)
 
     RB_FOREACH(guest, guest_tree, &guests->tree)
         if (!guest->alive && !TAILQ_EMPTY(&guest->attachments) && is_called(guest, &called))
+            return guest;
+    return NULL;
+}
+
+struct guest *guest_find_absent(struct guests *guests, const uint8_t uuid[static DOMAIN_UUID_SIZE])
+{
+    struct guest *guest;
+
+    RB_FOREACH(guest, guest_tree, &guests->tree)
+        if (!guest->alive && !TAILQ_EMPTY(&guest->attachments) &&
+            memcmp(guest->identity.uuid, uuid, DOMAIN_UUID_SIZE) == 0)
             return guest;
     return NULL;
 }

@@ -54,9 +54,9 @@ void guests_clear(struct guests *guests);
  */
 int guests_refresh(struct guests *guests, struct hypervisor *hypervisor);
 /*
- * Stops to await those whose time is over, and those who have come back: that one is alive, with
- * the same UUID, and its own configuration tells what it holds. Then removes the guests that are
- * not alive, not awaited, and have no attachments.
+ * Stops to await those whose time is over, and those who have come back: that one runs, with the
+ * same UUID, and its own configuration tells what it holds. Then removes the guests that are not
+ * alive, not awaited, and have no attachments.
  */
 void guests_reap(struct guests *guests);
 
@@ -64,11 +64,14 @@ void guests_reap(struct guests *guests);
 bool guest_shutdown_returns(enum domain_shutdown reason);
 /* Awaits a guest that is not alive, for `milliseconds` from now on. */
 void guest_await(struct guest *guest, uint64_t milliseconds);
-/* Is it, under whatever domid, alive or awaited? `guest` itself counts only while awaited. */
+/*
+ * Is it, under whatever domid, running, shut down for a reboot after this one, or awaited? `guest`
+ * itself counts only while awaited.
+ */
 bool guest_is_awaited(struct guests *guests, const struct guest *guest);
 /*
- * The same guest under another domid: alive, running, with a known configuration, and the only one
- * with that UUID. NULL: there is none (yet).
+ * The same guest under another domid: running, with a known configuration, and the only one that
+ * runs with that UUID. NULL: there is none (yet).
  */
 struct guest *guest_successor(struct guests *guests, const struct guest *guest);
 /* When guests_reap() will have something to do, at the latest; UINT64_MAX: no guest is awaited. */
@@ -88,6 +91,8 @@ int guest_resolve(struct guests *guests, struct hypervisor *hypervisor, const ch
  * that waits can be given up so.
  */
 struct guest *guest_resolve_absent(struct guests *guests, const char *text);
+/* One with that UUID that is not alive and still has attachments; or NULL. */
+struct guest *guest_find_absent(struct guests *guests, const uint8_t uuid[static DOMAIN_UUID_SIZE]);
 /*
  * guest_resolve() after guests_refresh(); also refuses with HYPERVISOR_FAILED when the list cannot
  * be had.

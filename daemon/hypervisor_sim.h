@@ -56,6 +56,7 @@ struct sim_domain {
 /* -EEXIST: a domain has that name or domid; -EINVAL: iomem outside the pools or over RAM; -ENOSPC.
  */
 int sim_start(struct hypervisor *hypervisor, const struct sim_domain *domain, uint32_t *ret_domid);
+/* DOMAIN_RUNNING: it goes on. */
 int sim_shutdown(struct hypervisor *hypervisor, uint32_t domid, enum domain_shutdown reason);
 int sim_destroy(struct hypervisor *hypervisor, uint32_t domid);
 /* -EEXIST: another domain has that name; -EINVAL: it is empty or too long. */

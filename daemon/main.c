@@ -9,6 +9,7 @@
 #include "log.h"
 #include "options.h"
 #include "uio.h"
+#include "uio_open.h"
 
 /* Opens every usable map; says of the others why they are not. Returns how many. */
 static size_t open_pools(const struct uio_maps *maps, struct daemon_pool *pools)

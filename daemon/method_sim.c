@@ -13,6 +13,8 @@ const struct method sim_methods[] = {
         "{name, domid, uuid}"),
     ROW("sim.guest.shutdown", sim_guest_shutdown,
         "Shuts a simulated guest down from inside; the domain stays until it is destroyed.", "{}"),
+    ROW("sim.guest.resume", sim_guest_resume,
+        "Lets a domain that has shut down go on, as a soft reset ends.", "{}"),
     ROW("sim.guest.destroy", sim_guest_destroy, "Destroys a simulated guest, as xl destroy would.",
         "{}"),
     ROW("sim.guest.rename", sim_guest_rename, "Renames a simulated guest, as xl rename would.",

@@ -11,6 +11,7 @@ extern const struct method sim_methods[];
 
 METHOD_DECLARE(sim_guest_start);
 METHOD_DECLARE(sim_guest_shutdown);
+METHOD_DECLARE(sim_guest_resume);
 METHOD_DECLARE(sim_guest_destroy);
 METHOD_DECLARE(sim_guest_rename);
 METHOD_DECLARE(sim_guest_pause);

@@ -79,6 +79,7 @@ const struct params_field method_sim_guest_pause_fields[] = {
         PARAMS_END,                                                                                \
     }
 
+NAME_FIELDS(sim_guest_resume);
 NAME_FIELDS(sim_guest_destroy);
 NAME_FIELDS(sim_guest_configure);
 NAME_FIELDS(sim_guest_xenstore);
@@ -182,6 +183,17 @@ void method_sim_guest_shutdown(struct request *request, const void *decoded)
                         "soft_reset");
     else if (sim_method_find(request, args->name, &domid, &error) == 0)
         sim_shutdown(request->state->hypervisor, domid, reason);
+    request_finish(request, json_object(), &error);
+}
+
+void method_sim_guest_resume(struct request *request, const void *decoded)
+{
+    const struct name_args *args = decoded;
+    struct error error = { 0 };
+    uint32_t domid;
+
+    if (sim_method_find(request, args->name, &domid, &error) == 0)
+        sim_shutdown(request->state->hypervisor, domid, DOMAIN_RUNNING);
     request_finish(request, json_object(), &error);
 }
 

@@ -72,10 +72,48 @@ static struct attachment *named_attachment(struct detach *detach, struct guest *
         return NULL;
     }
     attachment = segment_attachment(segment, guest);
+    if (!attachment && !guest->alive)
+        attachment = segment_attachment_of(segment, guest->identity.uuid);
+    if (attachment && attachment->guest != guest && attachment->guest->alive)
+        attachment = NULL;
     if (!attachment)
         error_set(error, XENSHM_NOT_ATTACHED, "segment '%s' is not attached to guest '%s'", name,
                   guest->name);
     return attachment;
+}
+
+/* What an operation of another of the guest's domains has in hand is left to that. */
+static struct attachment *first_idle(struct guest *guest)
+{
+    struct attachment *attachment;
+
+    TAILQ_FOREACH(attachment, &guest->attachments, guest_link)
+        if (!attachment->busy)
+            return attachment;
+    return NULL;
+}
+
+/*
+ * The guest meant. When it went in the middle of getting its attachments back, some are still under
+ * the domid of before: of one that is absent each record counts, while it has something. NULL with
+ * the error set.
+ */
+static struct guest *find_guest(struct detach *detach)
+{
+    const struct domain_identity *identity = &detach->operation.identity;
+    struct guests *guests = &detach->operation.state->guests;
+    struct guest *guest = guest_find(guests, identity);
+    struct guest *absent = NULL;
+
+    if (guest && (guest->alive || !TAILQ_EMPTY(&guest->attachments)))
+        return guest;
+    absent = guest_find_absent(guests, identity->uuid);
+    if (absent)
+        return absent;
+    if (!guest && json_array_size(detach->detached) == 0)
+        error_set(&detach->operation.error, XENSHM_NOT_ATTACHED,
+                  "the guest with domid %u is gone, and so are its attachments", identity->domid);
+    return guest;
 }
 
 /* The next attachment to take away; NULL: no more, or an error. */
@@ -93,15 +131,11 @@ static struct attachment *pick(struct detach *detach)
                   "listing the domains failed: %s", strerror(-r));
         return NULL;
     }
-    guest = guest_find(&state->guests, &detach->operation.identity);
-    if (!guest) {
-        error_set(&detach->operation.error, XENSHM_NOT_ATTACHED,
-                  "the guest with domid %u is gone, and so are its attachments",
-                  detach->operation.identity.domid);
+    guest = find_guest(detach);
+    if (!guest)
         return NULL;
-    }
     if (detach->all)
-        return TAILQ_FIRST(&guest->attachments);
+        return first_idle(guest);
     return detach->operation.segment[0] ? named_attachment(detach, guest)
                                         : only_attachment(guest, &detach->operation.error);
 }
@@ -111,13 +145,12 @@ static struct attachment *pick(struct detach *detach)
  * first from the guest, so that after a crash in between the detaching goes on. Returns false when
  * there is no way back: going on is what was asked for.
  */
-static bool take_back(struct detach *detach, struct attachment *attachment,
-                      enum attachment_state before)
+static bool take_back(struct detach *detach, struct attachment *attachment)
 {
     struct state *state = detach->operation.state;
 
     publish_attached(state->hypervisor, attachment);
-    attachment->state = before;
+    attachment->state = ATTACHMENT_ATTACHED;
     if (store_write(state->store, attachment->segment, NULL) == 0)
         return true;
     attachment->state = ATTACHMENT_DETACHING;
@@ -146,7 +179,8 @@ static int announce(struct detach *detach, struct attachment *attachment)
     if (r == 0 || guests_refresh(&state->guests, state->hypervisor) < 0 ||
         !attachment->guest->alive)
         return 0;
-    detach->untold = !take_back(detach, attachment, before);
+    /* One that is not up does not read, and what waits for it is perhaps not in it. */
+    detach->untold = before == ATTACHMENT_WAITING || !take_back(detach, attachment);
     if (detach->untold)
         return 0;
     return error_set(error, XENSHM_HYPERVISOR_FAILED,

@@ -16,6 +16,7 @@
 #include "describe.h"
 #include "log.h"
 #include "placement.h"
+#include "progress.h"
 #include "state.h"
 #include "teardown.h"
 
@@ -33,8 +34,11 @@ static void restore_free(struct operation *operation)
 {
     struct restore *restore = (struct restore *)operation;
 
-    if (restore->attachment)
+    if (restore->attachment) {
         restore->attachment->busy = NULL;
+        /* It may have ended half-way, with the guest. */
+        progress_end(restore->attachment->segment);
+    }
     free(restore);
 }
 

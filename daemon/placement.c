@@ -35,13 +35,20 @@ static int claim_anywhere(struct state *state, const struct placement_request *r
     return r;
 }
 
-/* Which numbers to name: those of the pool with the largest free run. */
+static bool is_roomier(const struct state_pool *a, const struct state_pool *b)
+{
+    uint64_t free_a = pool_largest_free(a->pool), free_b = pool_largest_free(b->pool);
+
+    return free_a > free_b || (free_a == free_b && a->frames.count > b->frames.count);
+}
+
+/* Which numbers to name: those of the pool with the largest free run, of several the largest. */
 static const struct state_pool *roomiest(const struct state *state)
 {
     const struct state_pool *best = NULL;
 
     for (size_t i = 0; i < state->pool_count; i++)
-        if (!best || pool_largest_free(state->pools[i].pool) > pool_largest_free(best->pool))
+        if (!best || is_roomier(&state->pools[i], best))
             best = &state->pools[i];
     return best;
 }

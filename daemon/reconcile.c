@@ -243,8 +243,7 @@ static void arrange_next(struct state *state)
     uint64_t end = guests_next_end(&state->guests);
     struct timeval delay;
 
-    if (guests_any_being_built(&state->guests, BUILDING_TIME) &&
-        (state->segments.count > 0 || state->orders.count > 0))
+    if (guests_any_being_built(&state->guests, BUILDING_TIME))
         end = end < now + BUILDING_LOOK ? end : now + BUILDING_LOOK;
     if (end == UINT64_MAX || !state->reconcile_event)
         return;

@@ -244,6 +244,14 @@ class Client:
         self.send_line(message)
         return number_
 
+    def pipeline(self, *calls):
+        """Sends requests (method, params) in one piece; returns their ids."""
+        ids = [next(self.ids) for _ in calls]
+        self.send(b"".join(
+            json.dumps({"jsonrpc": "2.0", "id": id_, "method": method, "params": params}).encode() +
+            b"\n" for id_, (method, params) in zip(ids, calls)))
+        return ids
+
     def reply(self, id_):
         """The reply with that id, kept until asked for when others come first."""
         while id_ not in self.early:

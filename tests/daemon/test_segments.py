@@ -512,8 +512,8 @@ class Rights(SegmentTest):
         # Who has it allocated says nothing about who may free it.
         self.alloc("of-root")
         for name in ("data", "of-root"):
-            self.assertEqual(self.as_user(self.operate, "segment.free", name=name)["result"]["name"],
-                             name)
+            reply = self.as_user(self.operate, "segment.free", name=name)
+            self.assertEqual(reply["result"]["name"], name)
         self.assertEqual(self.names(), [])
 
     def test_others_may_not(self):

@@ -27,6 +27,9 @@ PATIENCE = 20  # seconds for anything to happen
 OPERATIONS = ("list", "name", "config", "probe", "permit", "revoke", "map", "unmap", "publish",
               "unpublish", "store_write", "store_remove", "any")
 
+# The states of a domain that has shut down to come back: what it had stays mapped meanwhile.
+COMING_BACK = ("rebooting", "crashed", "watchdog", "soft-reset")
+
 SANITIZER = re.compile(r"(ERROR: (Address|Leak)Sanitizer|runtime error:|Assertion .* failed)")
 
 
@@ -92,9 +95,11 @@ class Client:
         self.id += 1
         return {"jsonrpc": "2.0", "id": self.id, "method": method, "params": params}
 
-    def send(self, message):
+    def send(self, *messages):
+        """In one piece, so that the daemon reads all of them in one turn."""
         try:
-            self.socket.sendall(json.dumps(message).encode() + b"\n")
+            self.socket.sendall(b"".join(json.dumps(message).encode() + b"\n"
+                                         for message in messages))
         except (BrokenPipeError, ConnectionResetError) as why:
             raise Gone from why
 
@@ -157,7 +162,9 @@ class World:
     in seconds: 0, and what a guest had ends with it.
     """
 
-    def __init__(self, *options, grace=0):
+    HOLDER_WAIT = 5
+
+    def __init__(self, *options, grace=0, holder_wait=HOLDER_WAIT):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="xenshmd-", dir=fast_folder()))
         self.world = self.folder / "world"
         self.state = self.folder / "state"
@@ -165,39 +172,68 @@ class World:
         self.log = self.folder / "log"
         self.options = options
         self.config = self.folder / "xenshmd.conf"
-        self.config.write_text(f"[daemon]\nrestart-grace = {grace}\n")
+        self.configure(grace, holder_wait)
         self.process = None
         self.client = None
+
+    def configure(self, grace, holder_wait=HOLDER_WAIT):
+        """From the next start on."""
+        self.config.write_text(f"[daemon]\nrestart-grace = {grace}\nholder-wait = {holder_wait}\n")
 
     # ---- the daemon's life ----
 
     def start(self, *options, wait=True, uid=None):
-        environment = dict(os.environ, ASAN_OPTIONS="abort_on_error=0:exitcode=99",
-                           UBSAN_OPTIONS="halt_on_error=1:exitcode=99")
-        environment.pop("JOURNAL_STREAM", None)
-        with open(self.log, "ab") as log:
-            self.process = subprocess.Popen(
-                [SIM, "--config", self.config, "--world", self.world, "--state-dir", self.state,
-                 *self.options, *options],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment,
-                user=uid)
+        self.process = self.launch(self.state, *self.options, *options, uid=uid)
+        self.started = time.monotonic()
         self.options = ()
         if wait:
             self.client = self.connect()
         return self
 
-    def connect(self):
+    def launch(self, state, *options, uid=None):
+        environment = dict(os.environ, ASAN_OPTIONS="abort_on_error=0:exitcode=99",
+                           UBSAN_OPTIONS="halt_on_error=1:exitcode=99")
+        environment.pop("JOURNAL_STREAM", None)
+        with open(self.log, "ab") as log:
+            return subprocess.Popen(
+                [SIM, "--config", self.config, "--world", self.world, "--state-dir", state,
+                 *options],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment,
+                user=uid)
+
+    @contextlib.contextmanager
+    def toolstack(self):
+        """
+        While the daemon is dead: a client through which domains come and go all the same. It is
+        another daemon, which knows nothing of the store, and so touches nothing.
+        """
+        state = self.folder / "toolstack"
+        process = self.launch(state)
+        try:
+            client = self.connect(state, process)
+            yield client
+            client.close()
+        finally:
+            process.kill()
+            process.wait(PATIENCE)
+
+    def connect(self, state=None, process=None):
         """A further connection; waits for the daemon to come up."""
+        state, process = state or self.state, process or self.process
         end = time.monotonic() + PATIENCE
         while True:
             try:
-                return Client(str(self.state / "xenshmd.sock"))
+                return Client(str(state / "xenshmd.sock"))
             except (FileNotFoundError, ConnectionRefusedError):
-                if self.process.poll() is not None:
+                if process.poll() is not None:
                     raise Gone(self.last_log()) from None
                 if time.monotonic() > end:
                     raise
                 time.sleep(0.001)
+
+    def age(self):
+        """Seconds since the daemon's start."""
+        return time.monotonic() - self.started
 
     def disconnect(self):
         if self.client:
@@ -315,6 +351,12 @@ class World:
             "sim.guest.read", {"name": guest, "address": hex(address), "length": length}))
         return b"".join(bytes.fromhex(part["data"]) for part in parts)
 
+    def pool_bytes(self, size):
+        """All bytes of the only pool, which is the world's end."""
+        with open(self.world, "rb") as world:
+            world.seek(-size, os.SEEK_END)
+            return world.read(size)
+
     def each_part(self, attachment, make):
         start, size, part = int(attachment["guest_address"], 16), attachment["size"], 16 * PAGE
         results = []
@@ -336,6 +378,10 @@ class World:
         """Domains come and go: the daemon has a look at what is left to do."""
         self.batch(("sim.guest.start", {"name": "poke", "memory": 1 << 20}),
                    ("sim.guest.destroy", {"name": "poke"}))
+        self.settle()
+
+    def settle(self):
+        """What the domains did is seen, and all that follows from it is done."""
         # The event is seen in the next turn of the loop at the latest, a reply shows it is over.
         self.call("daemon.status")
         self.call("daemon.status")
@@ -374,9 +420,14 @@ class World:
                 files[path.name] = text
         return files
 
-    def check(self):
-        """Pool, store and hypervisor agree, with nothing under way. Returns the snapshot."""
+    def check(self, left=()):
+        """
+        Pool, store and hypervisor agree, with nothing under way. Returns the snapshot. `left` are
+        the UUIDs of guests for which a new domain was there for a moment, beside the old one: what
+        waits may have left the old one for it.
+        """
         snapshot = self.snapshot()
+        snapshot["left"] = set(left)
         states = check_runs(snapshot)
         check_segments(snapshot, states)
         check_store(snapshot)
@@ -398,9 +449,17 @@ class World:
         return [attachment for segment in self.list() for attachment in segment["attachments"]
                 if attachment["state"] == "quarantined"]
 
+    def waiting(self):
+        return [attachment for segment in self.list() for attachment in segment["attachments"]
+                if attachment["state"] == "waiting"]
+
     def detach_everything(self):
+        """What guests have is taken away, and what is kept is freed."""
         for guest in self.guests():
             self.detach(guest, all=True)
+        for segment in self.list():
+            if segment["kept"] and not segment["attachments"]:
+                self.call("segment.free", name=segment["name"])
 
 
 def fast_folder():
@@ -487,16 +546,32 @@ def check_store(snapshot):
         assert stored == told, (stored, told)
 
 
+def half_way(attachment, guest, snapshot):
+    """
+    May it be in the guest in part, or not at all? In quarantine, or on its way to the guest that
+    has come back: this one, or a new domain beside the old one, which has shut down.
+    """
+    if attachment["state"] != "waiting":
+        return attachment["state"] == "quarantined"
+    if guest["state"] not in COMING_BACK or guest["uuid"] in snapshot["left"]:
+        return True
+    return any(other["uuid"] == guest["uuid"] and other["domid"] != guest["domid"]
+               for other in snapshot["guests"])
+
+
 def check_hypervisor(snapshot, states):
     """
-    Exactly what is attached, and what guests have of their own, is mapped and permitted. Only of
-    what is quarantined nothing is known.
+    Exactly what is attached, and what guests have of their own, is mapped and permitted: while its
+    domain has only shut down too. Only of what is half-way nothing is known. Nothing is left of
+    domains that are gone.
     """
+    assert set(snapshot["mapped"]) == {guest["domid"] for guest in snapshot["guests"]}, snapshot
     for guest in snapshot["guests"]:
         domid = guest["domid"]
         must, may = set(), set()
         for attachment in guest["attachments"]:
-            (may if attachment["state"] == "quarantined" else must).update(pairs(attachment))
+            half = half_way(attachment, guest, snapshot)
+            (may if half else must).update(pairs(attachment))
         for foreign in guest["foreign"]:
             must |= pairs(foreign)
             for page in pages(foreign):
@@ -522,6 +597,9 @@ def check_nodes(snapshot):
                    for key in ("address", "size", "epoch", "state")}
             if attachment["state"] == "quarantined":
                 assert own["state"] in (None, "detaching"), (attachment, own)
+                continue
+            if half_way(attachment, guest, snapshot):
+                assert own["state"] in (None, "attached"), (attachment, own)
                 continue
             assert own == {"address": attachment["guest_address"],
                            "size": str(attachment["size"]), "epoch": str(attachment["epoch"]),

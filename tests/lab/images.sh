@@ -96,9 +96,12 @@ add_project() {
 add_tests() {
 	local name
 	[ $# -gt 0 ] || set -- '*'
-	cp "$LAB"/dom0/{lib,run-tests,demo}.sh "$dom0/lab/"
+	cp "$LAB"/dom0/{lib,view,run-tests,demo}.sh "$dom0/lab/"
 	cp "$LAB/board/$board.sh" "$dom0/lab/board"
 	echo "$mode" >"$dom0/lab/mode"
+	echo "LOOP_SECONDS=${LOOP_SECONDS-} KILL_CYCLES=${KILL_CYCLES-} LAB_SEED=${LAB_SEED:-$RANDOM}" >"$dom0/lab/parameters"
+	cp "$OUT/strike" "$dom0/bin/"
+	add_programs "$dom0" bin "$OUT/xenview"
 	add_programs "$dom0" lab "$OUT"/arm64/tests/contract/{contract-xen,crash-domain}
 	for name; do
 		find "$LAB/dom0" -maxdepth 1 -name "test_$name.sh" -exec cp {} "$dom0/lab/" \;
@@ -119,6 +122,10 @@ make_dom0() {
 	pack "$dom0" "$OUT/$board/dom0.cpio"
 }
 
-"$TRIPLET-gcc" --sysroot="$ROOT" -O2 -Wall -Wextra -static -o "$OUT/uiotool" "$LAB/src/uiotool.c"
+"$TRIPLET-gcc" --sysroot="$ROOT" -O2 -Wall -Wextra -o "$OUT/xenview" "$LAB/src/xenview.c" \
+	-lxenctrl -Wl,--allow-shlib-undefined
+for program in uiotool strike; do
+	"$TRIPLET-gcc" --sysroot="$ROOT" -O2 -Wall -Wextra -static -o "$OUT/$program" "$LAB/src/$program.c"
+done
 make_guest
 make_dom0 "$@"

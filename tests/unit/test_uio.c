@@ -17,6 +17,7 @@
 
 #include "fault.h"
 #include "uio.h"
+#include "uio_open.h"
 
 #define NODE "shared_mem@7ffff000"
 #define IOMEM                                                                                      \
@@ -136,6 +137,9 @@ static void discover(const struct uio_match *match, size_t count)
     for (size_t i = 0; i < count; i++) {
         assert_true(strlen(maps.items[i].refusal) < sizeof(maps.items[i].refusal) - 1);
         assert_null(strchr(maps.items[i].refusal, '\n'));
+        if (maps.items[i].refusal[0]) /* what is wrong: the remedy */
+            assert_non_null(strstr(maps.items[i].refusal, ": "));
+        assert_int_equal(maps.items[i].ram, strstr(maps.items[i].refusal, "RAM") != NULL);
     }
 }
 

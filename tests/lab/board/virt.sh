@@ -18,6 +18,10 @@ shared_mem_b@bff00000:0x100000"
 # The page of pool shared_mem.
 POOL_HOST=0xbfeff000
 
+# How long test_loop.sh and test_kill.sh go on; the environment may say otherwise.
+LOOP_SECONDS=${LOOP_SECONDS:-60}
+KILL_CYCLES=${KILL_CYCLES:-5}
+
 # make_tree FILE: the device tree that QEMU generates for the board.
 make_tree() {
 	# shellcheck disable=SC2086 # options are words

@@ -18,6 +18,10 @@ other_dev@fffc0000:0x1000"
 # The page of pool shared_mem.
 POOL_HOST=0x7ffff000
 
+# How long test_loop.sh and test_kill.sh go on; the environment may say otherwise.
+LOOP_SECONDS=${LOOP_SECONDS:-30}
+KILL_CYCLES=${KILL_CYCLES:-9}
+
 # make_tree FILE: the board's own tree, which comes with Debian's kernel.
 make_tree() {
 	cp "$ROOT"/usr/lib/linux-image-*/xilinx/zynqmp-zcu102-rev1.0.dtb "$1"

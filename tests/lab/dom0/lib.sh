@@ -53,6 +53,13 @@ refused() {
 	is "$name: pages are as before" "$(xenshmctl --json map 2>/dev/null)" "$map_before"
 }
 
+# chance LIMIT: a number from 0 to LIMIT - 1 into $chance.  The sequence comes from $LAB_SEED.
+chance() {
+	LAB_SEED=$(((LAB_SEED * 1103515245 + 12345) & 0x7fffffff))
+	# shellcheck disable=SC2034 # for the caller
+	chance=$(((LAB_SEED >> 8) % $1))
+}
+
 # now: seconds since Dom0 started.
 now() {
 	cut -d. -f1 /proc/uptime
@@ -193,6 +200,19 @@ host() {
 	device=$(uio "$1")
 	shift
 	uiotool "$device" "$@"
+}
+
+# host_at ADDRESS WHAT...: uiotool on the pool page at a host address, in Dom0.
+host_at() {
+	number=0
+	for device in $UIO_DEVICES; do
+		base=${device#*@}
+		offset=$(($1 - 0x${base%:*}))
+		[ $((offset >= 0 && offset < ${device#*:})) = 0 ] || break
+		number=$((number + 1))
+	done
+	shift
+	uiotool "/dev/uio$number" "$offset" "$@"
 }
 
 # pages_are_free: no page of any pool is used, foreign or quarantined.

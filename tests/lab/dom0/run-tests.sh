@@ -5,14 +5,17 @@
 # others along, and ends with the line that the host waits for.
 # shellcheck source=lib.sh
 . /lab/lib.sh
+. /lab/parameters
+. /lab/board
 
-FILE_LIMIT=300 # seconds for one test file; less than the host's limit for silence
+# Seconds for one test file; less than the host's limit for silence.
+FILE_LIMIT=$((540 + LOOP_SECONDS))
 
 # A file that ends early, in an error or in the time limit, has failed, whatever it checked.
 run_file() {
 	echo "LAB $(basename "$1" .sh)"
 	rm -f /run/lab/finished
-	timeout "$FILE_LIMIT" sh -uc '. /lab/lib.sh; . /lab/board; . "$1"; echo >/run/lab/finished' sh "$1"
+	timeout "$FILE_LIMIT" sh -uc '. /lab/lib.sh; . /lab/parameters; . /lab/board; . "$1"; echo >/run/lab/finished' sh "$1"
 	[ -e /run/lab/finished ] || fail "$(basename "$1" .sh) runs to its end" "exit status $?" "all its checks made"
 }
 

@@ -11,7 +11,10 @@ guest_create holder "$(printf '0x%x,1@0x30000' $((POOL_HOST / 4096)))"
 has "map shows the page as foreign" "$(xenshmctl map shared_mem)" "$POOL_HOST  *4 KiB  *foreign  *-  *holder"
 has "guests shows who holds it" "$(xenshmctl guests)" '^holder .* 4 KiB '
 host shared_mem 0 say "for the holder"
-refused "nobody else gets it" 1 '(PAGES_HELD)$\|(POOL_FULL)$' xenshmctl attach guest1 4K --pool shared_mem
+refused "nobody else gets it" 1 "guest 'holder' holds pages by its own iomem (PAGES_HELD)$" \
+	xenshmctl attach guest1 4K --pool shared_mem
+refused "nor the holder once more" 1 "guest 'holder' holds pages by its own iomem (PAGES_HELD)$" \
+	xenshmctl attach holder 4K --pool shared_mem
 is "the holder's bytes are untouched" "$(g holder 'uiotool /dev/mem 0x30000000 hear')" "for the holder"
 
 daemon_kill

@@ -26,7 +26,8 @@ struct uio_map {
     char device[64];    /* "/dev/uio0" */
     unsigned map_index; /* mmap offset is map_index pages */
     struct mfn_range frames;
-    char refusal[192]; /* empty: usable; else why not, one line, naming the remedy */
+    char refusal[192]; /* empty: usable; else one line, "what is wrong: the remedy" */
+    bool ram;          /* refused because it is RAM of Linux, or cannot be told from it */
 };
 
 struct uio_maps {
@@ -47,10 +48,3 @@ struct uio_maps {
  */
 int uio_discover(const char *root, const struct uio_match *match, struct uio_maps *ret_maps);
 void uio_maps_clear(struct uio_maps *maps);
-
-/*
- * Maps the whole pool into this process: O_CLOEXEC descriptor and address, both owned by the
- * caller (close(), munmap()). The memory is Device memory on Arm: naturally aligned volatile
- * accesses of up to 8 bytes only, see scrub.h. Returns 0 or -errno.
- */
-int uio_open(const char *root, const struct uio_map *map, int *ret_fd, void **ret_address);

@@ -7,6 +7,9 @@
 #include "iomem.h"
 #include "sysfs.h"
 
+/* Longer than any line of the kernel's: what does not fit makes no sense. */
+#define LINE_SIZE 1024
+
 /* "  40000000-7fffefff : System RAM" */
 static int parse_line(const char *line, uint64_t *ret_first, uint64_t *ret_last,
                       const char **ret_what)
@@ -54,20 +57,28 @@ static int take_line(const char *line, struct mfn_range **ram, size_t *count, co
     return append(ram, count, (struct mfn_range){ mfn(first), last - first + 1 });
 }
 
+static FILE *open_iomem(const char *root)
+{
+    _cleanup_(cleanup_close) int fd = sysfs_open(root, "/proc/iomem");
+    FILE *file = fd >= 0 ? fdopen(fd, "r") : NULL;
+
+    if (file)
+        fd = -1;
+    return file;
+}
+
 int iomem_read_ram(const char *root, struct mfn_range **ret_ram, size_t *ret_count,
                    const char **ret_problem)
 {
     _cleanup_(cleanup_fclose) FILE *file = NULL;
-    _cleanup_(cleanup_free) char *line = NULL;
     _cleanup_(cleanup_free) struct mfn_range *ram = NULL;
     const char *problem = NULL;
-    size_t size = 0, count = 0;
-    char path[PATH_MAX];
+    char line[LINE_SIZE];
+    size_t count = 0;
     int r = 0;
 
-    if (sysfs_path(path, "%s/proc/iomem", root) == 0)
-        file = fopen(path, "re");
-    while (file && r == 0 && !problem && getline(&line, &size, file) >= 0)
+    file = open_iomem(root);
+    while (file && r == 0 && !problem && fgets(line, sizeof(line), file))
         r = take_line(line, &ram, &count, &problem);
     if (r)
         return r;

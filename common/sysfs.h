@@ -7,7 +7,9 @@
  */
 #pragma once
 
+#include <dirent.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -35,6 +37,15 @@ int sysfs_exists(const char *root, const char *path);
  * anything. Returns 0, SYSFS_E_CONTENT or -errno.
  */
 int sysfs_read(const char *root, const char *path, char *buffer, size_t size, size_t *ret_length);
+
+/* Returns 0 or -errno; the caller closes *ret_dir. */
+int sysfs_open_directory(const char *root, const char *path, DIR **ret_dir);
+
+/* Opens a file for reading, never waiting for a pipe's writer. Returns a descriptor or -errno. */
+int sysfs_open(const char *root, const char *path);
+
+/* Is `word` one of the strings in this property of a device tree node? No when it is not there. */
+bool sysfs_list_has(const char *root, const char *path, const char *word);
 
 /* Reads a file that holds one "0x..." number and at most a newline. Returns as sysfs_read(). */
 int sysfs_read_hex(const char *root, const char *path, uint64_t *ret_value);

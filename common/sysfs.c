@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "hex.h"
 #include "sysfs.h"
 
 /* As the kernel's own limit. */
@@ -129,20 +130,42 @@ int sysfs_exists(const char *root, const char *path)
     return errno == ENOENT ? 0 : -errno;
 }
 
-int sysfs_read(const char *root, const char *path, char *buffer, size_t size, size_t *ret_length)
+int sysfs_open_directory(const char *root, const char *path, DIR **ret_dir)
 {
-    _cleanup_(cleanup_close) int fd = -1;
     char full[PATH_MAX];
-    size_t length = 0;
+    DIR *dir;
     int r;
+
+    r = sysfs_path(full, "%s%s", root, path);
+    if (r)
+        return r;
+    dir = opendir(full);
+    if (!dir)
+        return -errno;
+    *ret_dir = dir;
+    return 0;
+}
+
+int sysfs_open(const char *root, const char *path)
+{
+    char full[PATH_MAX];
+    int fd, r;
 
     r = sysfs_path(full, "%s%s", root, path);
     if (r)
         return r;
     /* Not blocking: where a pipe stands in for a file there is nothing to wait for. */
     fd = open(full, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    return fd < 0 ? -errno : fd;
+}
+
+int sysfs_read(const char *root, const char *path, char *buffer, size_t size, size_t *ret_length)
+{
+    _cleanup_(cleanup_close) int fd = sysfs_open(root, path);
+    size_t length = 0;
+
     if (fd < 0)
-        return -errno;
+        return fd;
     while (length < size) {
         ssize_t n = read(fd, buffer + length, size - length);
 
@@ -161,15 +184,17 @@ int sysfs_read(const char *root, const char *path, char *buffer, size_t size, si
     return 0;
 }
 
-static int hex_digit(char c)
+bool sysfs_list_has(const char *root, const char *path, const char *word)
 {
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
+    char list[4096];
+    size_t length;
+
+    if (sysfs_read(root, path, list, sizeof(list), &length) != 0)
+        return false;
+    for (const char *p = list; p < list + length; p += strlen(p) + 1)
+        if (strcmp(p, word) == 0)
+            return true;
+    return false;
 }
 
 int sysfs_parse_hex(const char **text, uint64_t *ret_value)

@@ -9,13 +9,10 @@
  */
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "cleanup.h"
 #include "iomem.h"
@@ -37,12 +34,6 @@ struct candidates {
     struct candidate *items;
     size_t count;
 };
-
-static void cleanup_closedir(DIR **dir)
-{
-    if (*dir)
-        closedir(*dir);
-}
 
 /* The first reason is kept. */
 static void refuse(struct candidate *c, const char *format, ...)
@@ -72,22 +63,6 @@ static bool parse_numbered(const char *name, const char *prefix, unsigned *ret_n
         return false;
     *ret_number = (unsigned)strtoul(number, NULL, 10);
     return true;
-}
-
-static int open_directory(const char *root, const char *path, DIR **ret_dir)
-{
-    char full[PATH_MAX];
-    DIR *dir;
-    int r;
-
-    r = sysfs_path(full, "%s%s", root, path);
-    if (r)
-        return r;
-    dir = opendir(full);
-    if (!dir)
-        return -errno;
-    *ret_dir = dir;
-    return 0;
 }
 
 /* Copies what the device tree specification allows in a name. False when that is not all of it. */
@@ -137,7 +112,8 @@ static void check_node(const struct uio_device *d, struct candidate *c)
         refuse(c, "its node has xen,passthrough, which takes the pages away from Dom0: remove the "
                   "property");
     else if (r < 0)
-        refuse(c, "its node cannot be searched for xen,passthrough: %s", strerror(-r));
+        refuse(c, "its node cannot be searched for xen,passthrough (%s): look at %s/device/of_node",
+               strerror(-r), d->id);
 }
 
 /* Reads one number of a map; refuses the candidate when there is none. */
@@ -214,7 +190,7 @@ static int add_maps(struct candidates *all, const struct uio_device *d)
 
     r = sysfs_path(path, "%s/maps", d->dir);
     if (r == 0)
-        r = open_directory(d->root, path, &dir);
+        r = sysfs_open_directory(d->root, path, &dir);
     while (dir && (entry = readdir(dir))) {
         if (!parse_numbered(entry->d_name, "map", &index))
             continue;
@@ -244,7 +220,7 @@ static int find_candidates(const char *root, const struct uio_match *match, stru
     unsigned number;
     int r;
 
-    r = open_directory(root, "/sys/class/uio", &dir);
+    r = sysfs_open_directory(root, "/sys/class/uio", &dir);
     if (r)
         return r;
     for (;;) {
@@ -276,6 +252,7 @@ static int check_ram(const char *root, struct candidates *all)
         return r;
     for (size_t i = 0; i < all->count; i++) {
         struct candidate *c = &all->items[i];
+        bool other = c->map.refusal[0] != '\0';
 
         if (r == IOMEM_E_UNKNOWN)
             refuse(c,
@@ -288,6 +265,7 @@ static int check_ram(const char *root, struct candidates *all)
                        "Linux uses its pages as System RAM (0x%" PRIx64 ", 0x%" PRIx64 " bytes): "
                        "take them out of the memory node of the device tree",
                        mfn_address(ram[k].first), pages_to_bytes(ram[k].count));
+        c->map.ram = !other && c->map.refusal[0] != '\0';
     }
     return 0;
 }
@@ -391,30 +369,4 @@ void uio_maps_clear(struct uio_maps *maps)
 {
     free(maps->items);
     *maps = (struct uio_maps){ 0 };
-}
-
-int uio_open(const char *root, const struct uio_map *map, int *ret_fd, void **ret_address)
-{
-    _cleanup_(cleanup_close) int fd = -1;
-    uint64_t size = pages_to_bytes(map->frames.count);
-    char path[PATH_MAX];
-    void *address;
-    int r;
-
-    if (map->refusal[0] != '\0' || !mfn_range_valid(map->frames) || size > PTRDIFF_MAX)
-        return -EINVAL;
-    r = sysfs_path(path, "%s%s", root, map->device);
-    if (r)
-        return r;
-    fd = open(path, O_RDWR | O_CLOEXEC | O_NOCTTY);
-    if (fd < 0)
-        return -errno;
-    /* UIO takes the offset for the number of the map, counted in pages of this kernel. */
-    address = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
-                   (off_t)map->map_index * sysconf(_SC_PAGESIZE));
-    if (address == MAP_FAILED)
-        return -errno;
-    *ret_fd = steal_fd(&fd);
-    *ret_address = address;
-    return 0;
 }

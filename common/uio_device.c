@@ -69,18 +69,13 @@ int uio_device_identify(const char *root, unsigned number, struct uio_device *re
 
 static bool is_compatible(const struct uio_device *d, const char *const *compatibles)
 {
-    char path[PATH_MAX], list[4096];
-    size_t length;
+    char path[PATH_MAX];
 
-    if (!compatibles || !compatibles[0] || d->node[0] == '\0')
+    if (!compatibles || d->node[0] == '\0' || sysfs_path(path, "%s/compatible", d->node) != 0)
         return false;
-    if (sysfs_path(path, "%s/compatible", d->node) != 0 ||
-        sysfs_read(d->root, path, list, sizeof(list), &length) != 0)
-        return false;
-    for (const char *p = list; p < list + length; p += strlen(p) + 1)
-        for (size_t i = 0; compatibles[i]; i++)
-            if (strcmp(p, compatibles[i]) == 0)
-                return true;
+    for (size_t i = 0; compatibles[i]; i++)
+        if (sysfs_list_has(d->root, path, compatibles[i]))
+            return true;
     return false;
 }
 

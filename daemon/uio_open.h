@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A pool's pages in this process. */
+#pragma once
+
+#include "uio.h"
+
+/*
+ * Maps the whole pool into this process: O_CLOEXEC descriptor and address, both owned by the
+ * caller (close(), munmap()). The memory is Device memory on Arm: naturally aligned volatile
+ * accesses of up to 8 bytes only, see scrub.h. Returns 0 or -errno.
+ */
+int uio_open(const char *root, const struct uio_map *map, int *ret_fd, void **ret_address);
