@@ -60,7 +60,7 @@ static enum exit_status show_all_as_json(const struct doctor *doctor)
 
     if (!result)
         return complain_memory(doctor->invocation);
-    return print_result(doctor->invocation, result);
+    return show_json(doctor->invocation, result);
 }
 
 /* A made-up host for the tests: doctor only reads, so that nothing is gained by it. */

@@ -53,7 +53,7 @@ static enum exit_status show(const struct report *report, unsigned pools)
                    ? complain_memory(report->invocation)
                    : STATUS_DONE;
     result = json_pack("{s:i, s:O}", "pools", (int)pools, "findings", report->findings);
-    return print_result(report->invocation, result);
+    return show_json(report->invocation, result);
 }
 
 enum exit_status cmd_dt_check(const struct invocation *invocation)

@@ -183,7 +183,7 @@ static enum exit_status deliver(const struct invocation *invocation, const struc
     if (status != STATUS_DONE || !invocation->json)
         return status ? status : print_answer(invocation, blob, iomem);
     result = json_pack("{s:O}", "iomem", iomem);
-    return print_result(invocation, result);
+    return show_json(invocation, result);
 }
 
 enum exit_status cmd_dt_guest(const struct invocation *invocation)

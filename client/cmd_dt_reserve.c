@@ -92,7 +92,7 @@ static enum exit_status print_json(const struct invocation *invocation,
             return complain_memory(invocation);
     }
     result = json_pack("{s:b, s:O}", "changed", (int)reservation->changed, "pools", pools);
-    return print_result(invocation, result);
+    return show_json(invocation, result);
 }
 
 static enum exit_status print_pools(const struct invocation *invocation,

@@ -129,12 +129,6 @@ static const struct command commands[] = {
         .run = cmd_status,
     },
     {
-        .name = "doctor",
-        .forms = { "" },
-        .help = "find what is wrong on this host, and the remedy",
-        .run = cmd_doctor,
-    },
-    {
         .name = "dt reserve",
         .forms = { "IN --size SIZE -o|--output FILE [--overlay] [--dts] [--name NAME] "
                    "[--compatible TEXT] [--at ADDR] [--count N] [--bootargs PROPERTY] "
@@ -163,6 +157,12 @@ static const struct command commands[] = {
         .options = dt_guest_options,
         .help = "make a guest's device tree for its segments",
         .run = cmd_dt_guest,
+    },
+    {
+        .name = "doctor",
+        .forms = { "" },
+        .help = "find what is wrong on this host, and the remedy",
+        .run = cmd_doctor,
     },
     {
         .name = "help",

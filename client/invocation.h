@@ -68,18 +68,18 @@ typedef enum exit_status show_fn(const struct invocation *invocation, json_t *re
 enum exit_status invocation_call(const struct invocation *invocation, const char *method,
                                  json_t *params, show_fn *show);
 
+/* Only calls: *ret_result is a new reference, which may be NULL where a result was to be. */
+enum exit_status invocation_ask(const struct invocation *invocation, const char *method,
+                                json_t *params, json_t **ret_result);
+
 /*
  * One line: why nobody answered at `path`; `r` is what a function of connection.h returned. The
  * caller frees it; NULL: no memory.
  */
 char *unreachable_reason(const struct invocation *invocation, const char *path, int r);
 
-/* Only calls: *ret_result is a new reference, which may be NULL where a result was to be. */
-enum exit_status invocation_ask(const struct invocation *invocation, const char *method,
-                                json_t *params, json_t **ret_result);
-
-/* One line of JSON on stdout; NULL is a value that could not be allocated. */
-enum exit_status print_result(const struct invocation *invocation, const json_t *result);
+/* Prints a result as one line of JSON. */
+enum exit_status show_json(const struct invocation *invocation, const json_t *result);
 
 /* Prints a table on stdout; NULL is one that could not be allocated. */
 enum exit_status show_table(const struct invocation *invocation, const struct table *table);

@@ -100,6 +100,15 @@ static enum exit_status complain_refused(const struct invocation *invocation, co
     return STATUS_REFUSED;
 }
 
+enum exit_status show_json(const struct invocation *invocation, const json_t *result)
+{
+    /* A failed write is found by print_end(). */
+    if (json_dumpf(result, stdout, JSON_COMPACT | JSON_ENCODE_ANY) != 0 && !ferror(stdout))
+        return complain_memory(invocation);
+    putchar('\n');
+    return STATUS_DONE;
+}
+
 static enum exit_status show_result(const struct invocation *invocation, json_t *result,
                                     show_fn *show)
 {
@@ -107,17 +116,7 @@ static enum exit_status show_result(const struct invocation *invocation, json_t 
 
     if (warning)
         complain(invocation, "warning: %s", warning);
-    return invocation->json ? print_result(invocation, result) : show(invocation, result);
-}
-
-/* A failed write is found by print_end(). */
-enum exit_status print_result(const struct invocation *invocation, const json_t *result)
-{
-    if (!result ||
-        (json_dumpf(result, stdout, JSON_COMPACT | JSON_ENCODE_ANY) != 0 && !ferror(stdout)))
-        return complain_memory(invocation);
-    putchar('\n');
-    return STATUS_DONE;
+    return invocation->json ? show_json(invocation, result) : show(invocation, result);
 }
 
 enum exit_status invocation_ask(const struct invocation *invocation, const char *method,
