@@ -16,11 +16,12 @@
 
 static char tree[TREE_SIZE + 4096] __attribute__((aligned(8)));
 
+/* Of the processor, not of the clock: nothing here waits for anything. */
 static double now_us(void)
 {
     struct timespec t;
 
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
     return t.tv_sec * 1e6 + t.tv_nsec / 1e3;
 }
 

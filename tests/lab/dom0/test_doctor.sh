@@ -36,7 +36,11 @@ rmmod uio_pdrv_genirq
 findings=$(xenshmctl doctor)
 has "no driver" "$findings" '^problem  *modules .*/uio_pdrv_genirq: .*remedy: modprobe uio_pdrv_genirq'
 insmod /mods/uio_pdrv_genirq.ko
+has "an argument that was not heeded" "$(xenshmctl doctor)" '^problem  *node .*insmod does not look at the kernel command line'
+sed 's/uio_pdrv_genirq.of_id=[^ ]*//' /proc/cmdline >/tmp/cmdline
+mount -o bind /tmp/cmdline /proc/cmdline
 findings=$(xenshmctl doctor)
+umount /proc/cmdline
 has "a driver without of_id" "$findings" '^problem  *of-id .*remedy: add uio_pdrv_genirq.of_id=uio-dev'
 has "which takes no device" "$findings" '^problem  *node .*no driver is bound'
 rmmod uio_pdrv_genirq
