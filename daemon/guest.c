@@ -301,10 +301,11 @@ struct called {
 /* A domid is written as xl prints it. */
 static struct called parse_called(const char *text)
 {
-    struct called called = { .name = text, .is_uuid = uuid_parse(text, called.uuid) == 0 };
+    struct called called = { .name = text };
     unsigned long number = strtoul(text, NULL, 10);
     char domid[16];
 
+    called.is_uuid = uuid_parse(text, called.uuid) == 0;
     called.domid = (uint32_t)number;
     snprintf(domid, sizeof(domid), "%u", called.domid);
     called.is_domid = number <= UINT32_MAX && strcmp(domid, text) == 0;
