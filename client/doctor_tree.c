@@ -131,8 +131,15 @@ static void judge_place(struct node *node)
     status[0] = '\0';
     (void)sysfs_read(node->doctor->root, path, status, sizeof(status), &(size_t){ 0 });
     status[sizeof(status) - 1] = '\0';
-    fault(node, "set its status to \"okay\", or remove the property", "has the status \"%s\"",
-          status);
+    /* Of xen,passthrough only this reaches Dom0: write_properties() in Xen's domain_build.c. */
+    if (node->doctor->facts & DOCTOR_XEN && strcmp(status, "disabled") == 0)
+        fault(node,
+              "in the tree that Xen is started with, remove its xen,passthrough if it has one, "
+              "otherwise set its status to \"okay\", or remove the property",
+              "has the status \"disabled\", which Xen also gives to a node with xen,passthrough");
+    else
+        fault(node, "set its status to \"okay\", or remove the property", "has the status \"%s\"",
+              status);
 }
 
 static void judge_compatible(struct node *node)
@@ -149,15 +156,20 @@ static void judge_compatible(struct node *node)
 /* Its ranges are host addresses where it stands at the top of the tree. */
 static void take_range(struct node *node, uint64_t address, uint64_t size)
 {
+    bool pool = doctor_is_pool_name(node->doctor, node->name);
     uint64_t first = address >> PAGE_SHIFT, last;
     char name[128];
 
     if (size == 0 || size - 1 > UINT64_MAX - address ||
         strrchr(node->path, '/') != node->path + strlen(node->doctor->tree))
         return;
+    /* The driver rounds to whole pages: what else they hold would be shared. */
+    if (pool && ((address | size) & PAGE_MASK) != 0)
+        fault(node, "make address and size multiples of 0x1000",
+              "0x%" PRIx64 " bytes at 0x%" PRIx64 " are not whole pages", size, address);
     last = (address + (size - 1)) >> PAGE_SHIFT;
     snprintf(name, sizeof(name), "%s", node->name);
-    if (doctor_is_pool_name(node->doctor, node->name))
+    if (pool)
         doctor_add_pages(node->doctor, name, (struct mfn_range){ mfn(first), last - first + 1 });
 }
 

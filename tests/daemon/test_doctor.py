@@ -262,6 +262,10 @@ class UioTest(DoctorTest):
         self.host.node(NODE, status=words("disabled"))
         self.host.remove_uio("uio0", NODE)
         self.spoil("node", 'status "disabled"', remedy="okay")
+        # Xen hides the property from Dom0, and disables the node.
+        self.find("node", "xen,passthrough", remedy="remove its xen,passthrough")
+        self.host.node(NODE, status=words("fail"))
+        self.find("node", 'status "fail"', remedy="okay")
         self.host.node(NODE, status=words("okay"))
         self.find("node", "no driver is bound")
 
@@ -289,6 +293,20 @@ class UioTest(DoctorTest):
         ranges = [(ADDRESS - i * 8192, 4096) for i in range(6)]
         self.host.node(NODE, reg=cells(*(number for pair in ranges for number in pair)))
         self.spoil("node", "6 ranges", "first 5", remedy="several nodes")
+
+    def test_the_driver_rounds_up_what_is_no_page(self):
+        for reg in ((ADDRESS, 0x800), (ADDRESS + 16, 4096 - 16)):
+            with self.subTest(reg=reg):
+                self.host.node(NODE, reg=cells(*reg))
+                self.find("node", NODE, f"{reg[1]:#x} bytes at {reg[0]:#x} are not whole pages",
+                          remedy="multiples of 0x1000")
+
+    def test_registers_of_another_device_need_not_be_pages(self):
+        self.host.node("other_dev@fffc0010", compatible=words("uio-dev"),
+                       reg=cells(0xfffc0010, 16))
+        self.host.make_device("fffc0010.other_dev", "other_dev@fffc0010")
+        self.start_daemon()
+        self.assertEqual(self.blamed(), [])
 
     def test_bytes_that_are_no_pages(self):
         self.host.make_uio("uio0", NODE, [(ADDRESS + 16, 4096)])

@@ -35,6 +35,7 @@ start_board() {
 		-device "loader,file=$STUB_FILE,addr=$STUB_AT,force-raw=on,cpu-num=0" \
 		</dev/null >>"$LOG" 2>&1 &
 	QEMU=$!
+	part=
 	trap stop_board EXIT
 	exec {serial}< <(exec tail -n +1 -s 0.1 -f --pid="$QEMU" "$SERIAL")
 }
@@ -46,7 +47,6 @@ stop_board() {
 
 # next_line SECONDS: the serial line's next line into $line.  Fails with 1 when the board is
 # gone, with 2 when nothing came for that long (what had come of a line is kept).
-part=
 next_line() {
 	local status=0
 	IFS= read -r -t "$1" -u "$serial" line || status=$?

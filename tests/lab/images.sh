@@ -3,7 +3,7 @@
 #
 # images.sh BOARD MODE [TEST...]: packs the two initramfs of the lab: $OUT/guest.cpio, and
 # $OUT/BOARD/dom0.cpio, which holds everything that Dom0 needs, the guest's kernel and
-# initramfs included.  MODE (test, demo or shell) is what Dom0 will do once it is up;
+# initramfs included.  MODE (test, demo, mistakes or shell) is what Dom0 will do once it is up;
 # TESTs narrow the test files down to test_TEST.sh.
 #
 # Made anew for each boot: it takes less time than knowing what has changed.  Nothing is
@@ -96,7 +96,7 @@ add_project() {
 add_tests() {
 	local name
 	[ $# -gt 0 ] || set -- '*'
-	cp "$LAB"/dom0/{lib,view,run-tests,demo}.sh "$dom0/lab/"
+	cp "$LAB"/dom0/{lib,view,run-tests,demo,mistakes}.sh "$dom0/lab/"
 	cp "$LAB/board/$board.sh" "$dom0/lab/board"
 	echo "$mode" >"$dom0/lab/mode"
 	echo "LOOP_SECONDS=${LOOP_SECONDS-} KILL_CYCLES=${KILL_CYCLES-} LAB_SEED=${LAB_SEED:-$RANDOM}" >"$dom0/lab/parameters"
@@ -110,14 +110,19 @@ add_tests() {
 	done
 }
 
+# Most of what is packed, for nothing where no guest is started.
+add_guest() {
+	mkdir "$dom0/guest"
+	cp "$ROOT/boot/vmlinuz-$abi-arm64" "$dom0/guest/kernel"
+	cp "$OUT/guest.cpio" "$dom0/guest/initrd"
+}
+
 make_dom0() {
 	new_tree "$dom0"
 	add_xen_tools
 	add_project
 	add_tests "$@"
-	mkdir "$dom0/guest"
-	cp "$ROOT/boot/vmlinuz-$abi-arm64" "$dom0/guest/kernel"
-	cp "$OUT/guest.cpio" "$dom0/guest/initrd"
+	[ "$mode" = mistakes ] || add_guest
 	install -m 755 "$LAB/dom0/init" "$dom0/init"
 	pack "$dom0" "$OUT/$board/dom0.cpio"
 }
