@@ -91,19 +91,6 @@ bool doctor_is_directory(const struct doctor *doctor, const char *path);
 bool doctor_is_pool_name(const struct doctor *doctor, const char *name);
 void doctor_add_pages(struct doctor *doctor, const char *name, struct mfn_range frames);
 
-/* Numbers of a property of the device tree: `cells` of 32 bits each. */
-struct doctor_cells {
-    unsigned char bytes[4096];
-    size_t count;
-};
-/* Returns 0 or a failure: also when the property is empty, too long or not made of cells. */
-int doctor_read_cells(const struct doctor *doctor, const char *path, struct doctor_cells *cells);
-/* The number in `width` cells from `index` on: 1 or 2. */
-uint64_t doctor_cell_value(const struct doctor_cells *cells, size_t index, unsigned width);
-/* How wide addresses and sizes are in the `reg` of children of `node`. False: out of the usual. */
-bool doctor_cell_widths(const struct doctor *doctor, const char *node, unsigned *ret_address,
-                        unsigned *ret_size);
-
 /* doctor_xen.c */
 void doctor_check_xen(struct doctor *doctor);
 void doctor_check_version(struct doctor *doctor);

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "cells.h"
 #include "cleanup.h"
 #include "doctor.h"
 #include "iomem.h"
@@ -89,21 +90,21 @@ static void judge_range(struct told *told, uint64_t address, uint64_t size)
 static unsigned judge_ranges(struct told *told, const char *name, size_t skip)
 {
     struct doctor *doctor = told->doctor;
-    struct doctor_cells reg;
+    struct cells reg;
     char path[PATH_MAX];
     unsigned a, s, count = 0;
 
     doctor_look_at(doctor, "/proc/device-tree/%s/reg", name);
     if (sysfs_path(path, "%s/%s/reg", doctor->tree, name) != 0 ||
-        doctor_read_cells(doctor, path, &reg) != 0 ||
-        !doctor_cell_widths(doctor, doctor->tree, &a, &s) || reg.count % (a + s) != 0) {
+        cells_read(doctor->root, path, &reg) != 0 ||
+        !cells_widths(doctor->root, doctor->tree, &a, &s) || reg.count % (a + s) != 0) {
         told->faulty = true;
         doctor_blame(doctor, DOCTOR_WARNING, "look at the device tree that Xen is started with",
                      "makes no sense, so it cannot be told whether it covers a pool");
         return 0;
     }
     for (size_t i = skip * (a + s); i < reg.count; i += a + s, count++)
-        judge_range(told, doctor_cell_value(&reg, i, a), doctor_cell_value(&reg, i + a, s));
+        judge_range(told, cells_value(&reg, i, a), cells_value(&reg, i + a, s));
     return count;
 }
 

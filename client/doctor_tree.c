@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "cells.h"
 #include "cleanup.h"
 #include "doctor.h"
 #include "print.h"
@@ -41,53 +42,6 @@ struct node {
     enum doctor_status blame; /* of what is wrong with it */
     unsigned faults;
 };
-
-int doctor_read_cells(const struct doctor *doctor, const char *path, struct doctor_cells *cells)
-{
-    size_t length;
-    int r;
-
-    r = sysfs_read(doctor->root, path, (char *)cells->bytes, sizeof(cells->bytes), &length);
-    if (r)
-        return r;
-    cells->count = length / 4;
-    return length % 4 == 0 ? 0 : SYSFS_E_CONTENT;
-}
-
-uint64_t doctor_cell_value(const struct doctor_cells *cells, size_t index, unsigned width)
-{
-    uint64_t value = 0;
-
-    for (size_t i = index * 4; i < (index + width) * 4; i++)
-        value = value << 8 | cells->bytes[i];
-    return value;
-}
-
-/* One of the properties; where it is missing, the specification says what it is. */
-static bool read_width(const struct doctor *doctor, const char *node, const char *property,
-                       unsigned missing, unsigned *ret_width)
-{
-    struct doctor_cells cells;
-    char path[PATH_MAX];
-    uint64_t width = missing;
-
-    if (sysfs_path(path, "%s/%s", node, property) != 0)
-        return false;
-    if (doctor_exists(doctor, path)) {
-        if (doctor_read_cells(doctor, path, &cells) != 0 || cells.count != 1)
-            return false;
-        width = doctor_cell_value(&cells, 0, 1);
-    }
-    *ret_width = (unsigned)width;
-    return width == 1 || width == 2;
-}
-
-bool doctor_cell_widths(const struct doctor *doctor, const char *node, unsigned *ret_address,
-                        unsigned *ret_size)
-{
-    return read_width(doctor, node, "#address-cells", 2, ret_address) &&
-           read_width(doctor, node, "#size-cells", 1, ret_size);
-}
 
 /* ---- one node */
 
@@ -176,14 +130,14 @@ static void take_range(struct node *node, uint64_t address, uint64_t size)
 static void judge_reg(struct node *node)
 {
     const char *remedy = "give it reg = <address size>, in the cells that its parent says";
-    struct doctor_cells reg;
+    struct cells reg;
     char path[PATH_MAX], parent[PATH_MAX];
     unsigned a, s;
 
     if (sysfs_path(parent, "%.*s", (int)(strrchr(node->path, '/') - node->path), node->path) != 0)
         return;
-    if (doctor_read_cells(node->doctor, property(node, "reg", path), &reg) != 0 ||
-        !doctor_cell_widths(node->doctor, parent, &a, &s) || reg.count % (a + s) != 0) {
+    if (cells_read(node->doctor->root, property(node, "reg", path), &reg) != 0 ||
+        !cells_widths(node->doctor->root, parent, &a, &s) || reg.count % (a + s) != 0) {
         fault(node, remedy, "its reg is missing or makes no sense");
         return;
     }
@@ -191,7 +145,7 @@ static void judge_reg(struct node *node)
         fault(node, "spread the ranges over several nodes",
               "has %zu ranges, of which UIO shows the first %d", reg.count / (a + s), UIO_MAPS_MAX);
     for (size_t i = 0; i < reg.count; i += a + s)
-        take_range(node, doctor_cell_value(&reg, i, a), doctor_cell_value(&reg, i + a, s));
+        take_range(node, cells_value(&reg, i, a), cells_value(&reg, i + a, s));
 }
 
 /* ---- its driver */

@@ -198,6 +198,9 @@ static int add_maps(struct candidates *all, const struct uio_device *d)
         if (!c)
             return -ENOMEM;
         check_map(d, c);
+        if (uio_device_has_part_pages(d))
+            refuse(c, "its node's reg is not made of whole pages, and what lies beside is not "
+                      "ours: correct the reg property");
     }
 
     if (all->count == first) {

@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cells.h"
+#include "range.h"
 #include "sysfs.h"
 #include "uio_device.h"
 
@@ -90,4 +92,25 @@ bool uio_device_matches(const struct uio_device *device, const struct uio_match 
             fnmatch(match->names[i], device->name, 0) == 0)
             return true;
     return is_compatible(device, match->compatibles);
+}
+
+bool uio_device_has_part_pages(const struct uio_device *device)
+{
+    char path[PATH_MAX], parent[PATH_MAX], *slash;
+    struct cells reg;
+    unsigned a, s;
+
+    if (device->node[0] == '\0' || sysfs_path(path, "%s/reg", device->node) != 0 ||
+        cells_read(device->root, path, &reg) != 0)
+        return false;
+    snprintf(parent, sizeof(parent), "%s", device->node);
+    slash = strrchr(parent, '/');
+    if (slash)
+        *slash = '\0';
+    if (!cells_widths(device->root, parent, &a, &s) || reg.count % (a + s) != 0)
+        return false;
+    for (size_t i = 0; i < reg.count; i += a + s)
+        if (!page_aligned(cells_value(&reg, i, a)) || !page_aligned(cells_value(&reg, i + a, s)))
+            return true;
+    return false;
 }

@@ -20,5 +20,11 @@ struct uio_device {
 /* Finds out what device `number` is called. Returns 0, or a failure when that cannot be told. */
 int uio_device_identify(const char *root, unsigned number, struct uio_device *ret_device);
 
+/*
+ * Does its node's reg have a range that is no whole pages? The driver shows such a one rounded up,
+ * with what lies beside it. No when there is no reg to be read.
+ */
+bool uio_device_has_part_pages(const struct uio_device *device);
+
 /* By the name with or without its unit address, or by a compatible string. */
 bool uio_device_matches(const struct uio_device *device, const struct uio_match *match);

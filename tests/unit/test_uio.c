@@ -669,6 +669,29 @@ static void test_passthrough(void **state)
     expect_one_refused("xen,passthrough");
 }
 
+/* The driver rounds a range up, and shows whole pages. */
+static void test_part_pages(void **state)
+{
+    static const char two[] = { 0, 0, 0, 2 };
+    static const char whole[] = { 0, 0, 0, 0, 0x7f, (char)0xff, (char)0xf0, 0,
+                                  0, 0, 0, 0, 0,    0,          0x10,       0 };
+    static const char part[] = {
+        0, 0, 0, 0, 0x7f, (char)0xff, (char)0xf0, 0, 0, 0, 0, 0, 0, 0, 8, 0
+    };
+
+    make_file("/sys/firmware/devicetree/base/#address-cells", two, sizeof(two));
+    make_file("/sys/firmware/devicetree/base/#size-cells", two, sizeof(two));
+    make_file("/sys/firmware/devicetree/base/" NODE "/reg", part, sizeof(part));
+    expect_one_refused("not made of whole pages");
+    make_file("/sys/firmware/devicetree/base/" NODE "/reg", whole, sizeof(whole));
+    discover(&default_match, 1);
+    assert_string_equal(maps.items[0].refusal, "");
+    /* Without the cells of its parent nobody can tell. */
+    make_file("/sys/firmware/devicetree/base/" NODE "/reg", "\0\0\0", 3);
+    discover(&default_match, 1);
+    assert_string_equal(maps.items[0].refusal, "");
+}
+
 static void test_system_ram(void **state)
 {
     static const struct {
@@ -898,6 +921,7 @@ int main(void)
         TEST_POOL(test_missing_numbers),
         TEST(test_reserved_memory),
         TEST_POOL(test_passthrough),
+        TEST_POOL(test_part_pages),
         TEST_POOL(test_system_ram),
         TEST(test_system_ram_in_part),
         TEST_POOL(test_unknown_ram),
