@@ -93,6 +93,14 @@ int plan_check_memory_left(const struct plan *plan, struct error *error)
             return error_set(error, XENSHM_CONFIG_INVALID, "nothing would be left of %s",
                              plan->before.items[i].what);
     }
+    /* A bank whose addresses have one cell may all the same reach beyond 4 GiB: until it is cut. */
+    for (size_t i = 0; i < plan->memory.count; i++)
+        if (!reg_fits(plan->cells, plan->memory.items[i].span))
+            return error_set(error, XENSHM_CONFIG_INVALID,
+                             "%s: what would be left from 0x%" PRIx64
+                             " on cannot be told with %u address and %u size cells",
+                             plan->memory.items[i].what, plan->memory.items[i].span.start,
+                             plan->cells.address, plan->cells.size);
     return 0;
 }
 

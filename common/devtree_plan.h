@@ -32,7 +32,7 @@ bool plan_memory_changed(const struct plan *plan, int node);
 
 /* The memory that the tree has: some, and no two ranges of it overlap. */
 int plan_check_banks(const struct plan *plan, struct error *error);
-/* No memory node may be left without a range. */
+/* No memory node may be left without a range, or with one that its cells cannot tell. */
 int plan_check_memory_left(const struct plan *plan, struct error *error);
 /* Nothing else may be there; the node `except` (-1: none) may. */
 int plan_check_free(const struct plan *plan, struct span span, int except, struct error *error);

@@ -521,6 +521,10 @@ static void test_trees_refused(void **state)
     TREE_MEMORY("memory@40000000", GIB(1), 4096);
     tree_finish();
     refused_at(GIB(1), XENSHM_CONFIG_INVALID, "nothing would be left of /memory@40000000");
+    tree_begin(1, 2, 0, 0);
+    TREE_MEMORY("memory@0", 0, GIB(4) + 0x800);
+    tree_finish();
+    assert_refused(&one_page, XENSHM_CONFIG_INVALID, "from 0x100000000 on cannot be told");
     tree_begin(1, 1, 0, 0);
     TREE_MEMORY("memory@0", 0, GIB(1));
     TREE_MEMORY("memory", GIB(1), GIB(1));
