@@ -201,9 +201,6 @@ struct guest *guest_successor(struct guests *guests, const struct guest *guest)
     struct guest *twin, *successor = NULL;
 
     for (twin = next_twin(guests, guest, NULL); twin; twin = next_twin(guests, guest, twin)) {
-        /* One that on_crash has preserved is a predecessor too. */
-        if (twin->shutdown != DOMAIN_RUNNING)
-            continue;
         if (successor)
             return NULL;
         successor = twin;

@@ -3,8 +3,6 @@
 
 #include <errno.h>
 
-#include <inttypes.h>
-
 #include "cleanup.h"
 #include "describe.h"
 #include "log.h"

@@ -171,19 +171,13 @@ static void wait_for(struct state *state, struct attachment *attachment)
                 events_wanted(&state->events) ? describe_attachment(attachment) : NULL);
 }
 
-/* Of a guest that may be rebooting: follow it, wait for it, or give it up. */
-static void follow_guest(struct state *state, struct attachment *attachment)
+/* Of a guest that may have gone for a reboot: to its next domain, or wait, or give it up. */
+static void follow_away(struct state *state, struct attachment *attachment)
 {
-    struct guest *guest = attachment->guest;
+    const struct guest *guest = attachment->guest;
     struct guest *successor = guest_successor(&state->guests, guest);
 
-    if (guest->alive && guest->shutdown == DOMAIN_RUNNING) {
-        /* It was interrupted in coming back, or its shutdown was a reset and it goes on. */
-        if (attachment->state == ATTACHMENT_WAITING && guest->config.known)
-            restore(state, attachment, guest);
-    } else if (guest->alive && !guest_shutdown_returns(guest->shutdown)) {
-        /* Off, or suspended: its attachments are where they are until it is gone. */
-    } else if (successor) {
+    if (successor) {
         wait_for(state, attachment);
         if (attachment->state == ATTACHMENT_WAITING)
             restore(state, attachment, successor);
@@ -192,6 +186,21 @@ static void follow_guest(struct state *state, struct attachment *attachment)
     } else {
         reclaim(state, attachment);
     }
+}
+
+/* Where the attachment's guest stands. Most run: only of others is more looked at. */
+static void follow_guest(struct state *state, struct attachment *attachment)
+{
+    const struct guest *guest = attachment->guest;
+
+    if (guest->alive && guest->shutdown == DOMAIN_RUNNING) {
+        /* It was interrupted in coming back, or its shutdown was a reset and it goes on. */
+        if (attachment->state == ATTACHMENT_WAITING && guest->config.known)
+            restore(state, attachment, guest);
+    } else if (!guest->alive || guest_shutdown_returns(guest->shutdown)) {
+        follow_away(state, attachment);
+    }
+    /* One that is off, or suspended, has what it has until it is gone. */
 }
 
 /* May end at once: then the attachment is gone, and with its last one the segment. */
