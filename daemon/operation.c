@@ -237,3 +237,16 @@ void operation_submit(struct operation *operation)
         operation->looked = false;
     arm(operations, 0);
 }
+
+int operation_submit_own(size_t size, const struct operation *common, struct attachment *attachment)
+{
+    struct operation *operation = calloc(1, size);
+
+    if (!operation)
+        return -ENOMEM;
+    *operation = *common;
+    strcpy(operation->segment, attachment->segment->name);
+    attachment->busy = operation;
+    operation_submit(operation);
+    return 0;
+}

@@ -86,6 +86,13 @@ void operations_clear(struct operations *operations);
 void *operation_new(size_t size, const struct operation *common, struct error *error);
 
 /*
+ * Submits work of the daemon's own on an attachment: `size` bytes as by operation_new(), whatever
+ * is under way, with the attachment's segment; marks the attachment busy. Returns 0 or -ENOMEM.
+ */
+int operation_submit_own(size_t size, const struct operation *common,
+                         struct attachment *attachment);
+
+/*
  * For a step that is refused, with nothing begun: OPERATION_SLEEP, to be tried again, with the
  * refusal forgotten; or, after `deadline` (clock_milliseconds()), OPERATION_DONE with it.
  */

@@ -71,18 +71,12 @@ static enum operation_turn reclaim_step(struct operation *operation)
 
 int operation_reclaim(struct state *state, struct attachment *attachment)
 {
-    struct reclaim *reclaim = calloc(1, sizeof(*reclaim));
-
-    if (!reclaim)
-        return -ENOMEM;
-    reclaim->operation = (struct operation){
-        .step = reclaim_step,
-        .free = reclaim_free,
-        .state = state,
-        .identity = attachment->identity,
-    };
-    strcpy(reclaim->operation.segment, attachment->segment->name);
-    attachment->busy = &reclaim->operation;
-    operation_submit(&reclaim->operation);
-    return 0;
+    return operation_submit_own(sizeof(struct reclaim),
+                                &(struct operation){
+                                    .step = reclaim_step,
+                                    .free = reclaim_free,
+                                    .state = state,
+                                    .identity = attachment->identity,
+                                },
+                                attachment);
 }

@@ -212,18 +212,12 @@ static enum operation_turn restore_step(struct operation *operation)
 
 int operation_restore(struct state *state, struct attachment *attachment, const struct guest *guest)
 {
-    struct restore *restore = calloc(1, sizeof(*restore));
-
-    if (!restore)
-        return -ENOMEM;
-    restore->operation = (struct operation){
-        .step = restore_step,
-        .free = restore_free,
-        .state = state,
-        .identity = guest->identity,
-    };
-    strcpy(restore->operation.segment, attachment->segment->name);
-    attachment->busy = &restore->operation;
-    operation_submit(&restore->operation);
-    return 0;
+    return operation_submit_own(sizeof(struct restore),
+                                &(struct operation){
+                                    .step = restore_step,
+                                    .free = restore_free,
+                                    .state = state,
+                                    .identity = guest->identity,
+                                },
+                                attachment);
 }
