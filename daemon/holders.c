@@ -4,8 +4,8 @@
 #include <errno.h>
 
 #include "cleanup.h"
-#include "describe.h"
 #include "log.h"
+#include "tell.h"
 
 static size_t count_ranges(struct state *state)
 {
@@ -42,8 +42,7 @@ static void tell_clash(struct state *state, const struct segment *segment)
                   segment->name, holders_clash(state, segment));
     else
         log_info("segment %s: no guest has its pages by its own iomem any more", segment->name);
-    events_emit(&state->events, segment->clash ? "segment.clash" : "segment.clash-ended",
-                events_wanted(&state->events) ? describe_segment_status(segment, state) : NULL);
+    tell_segment(state, segment->clash ? "segment.clash" : "segment.clash-ended", segment);
 }
 
 static void find_clashes(struct state *state)

@@ -13,12 +13,12 @@
 
 #include "bringup.h"
 #include "cleanup.h"
-#include "describe.h"
 #include "log.h"
 #include "placement.h"
 #include "progress.h"
 #include "state.h"
 #include "teardown.h"
+#include "tell.h"
 
 enum phase { CHECK, LEAVE, MOVE, BRING_UP, COMMIT };
 
@@ -76,8 +76,7 @@ static void give_up(struct restore *restore, const struct error *error)
 
     log_error("segment %s: not given back to guest %s after its reboot: %s",
               attachment->segment->name, attachment->guest_name, error->message);
-    events_emit(&state->events, "attachment.lost",
-                events_wanted(&state->events) ? describe_attachment(attachment) : NULL);
+    tell_attachment(state, "attachment.lost", attachment);
     /* reconcile() takes it back, wherever it still is. */
     attachment->state = ATTACHMENT_DETACHING;
     store_write(state->store, attachment->segment, NULL);
@@ -136,8 +135,7 @@ static int commit(struct restore *restore)
     log_info("segment %s: guest %s (domid %u) is back and has it again at 0x%" PRIx64,
              attachment->segment->name, attachment->guest_name, attachment->identity.domid,
              gfn_address(attachment->first));
-    events_emit(&state->events, "attachment.restored",
-                events_wanted(&state->events) ? describe_attachment(attachment) : NULL);
+    tell_attachment(state, "attachment.restored", attachment);
     return 0;
 }
 

@@ -2,7 +2,7 @@
 #include "progress.h"
 
 #include "clock.h"
-#include "describe.h"
+#include "tell.h"
 
 /* An event this often at most. */
 #define INTERVAL 200 /* milliseconds */
@@ -20,8 +20,7 @@ void progress_tell(struct state *state, struct segment *segment, const char *ste
     if (now - progress->told_at < INTERVAL)
         return;
     progress->told_at = now;
-    events_emit(&state->events, "segment.progress",
-                events_wanted(&state->events) ? describe_segment_status(segment, state) : NULL);
+    tell_segment(state, "segment.progress", segment);
 }
 
 void progress_end(struct segment *segment)

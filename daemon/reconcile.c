@@ -6,12 +6,12 @@
 #include <string.h>
 
 #include "clock.h"
-#include "describe.h"
 #include "holders.h"
 #include "log.h"
 #include "operation_reclaim.h"
 #include "operation_restore.h"
 #include "order.h"
+#include "tell.h"
 
 /* A domain is built in seconds: so long it is looked at so often, in milliseconds. */
 #define BUILDING_TIME 30000
@@ -167,8 +167,7 @@ static void wait_for(struct state *state, struct attachment *attachment)
     }
     log_info("segment %s: waits for guest %s to be back", attachment->segment->name,
              attachment->guest_name);
-    events_emit(&state->events, "attachment.waiting",
-                events_wanted(&state->events) ? describe_attachment(attachment) : NULL);
+    tell_attachment(state, "attachment.waiting", attachment);
 }
 
 /* Of a guest that may have gone for a reboot: to its next domain, or wait, or give it up. */

@@ -4,10 +4,10 @@
 #include <errno.h>
 #include <string.h>
 
-#include "describe.h"
 #include "log.h"
 #include "progress.h"
 #include "publish.h"
+#include "tell.h"
 
 enum { PHASE_ANNOUNCE, PHASE_PERMIT, PHASE_UNMAP, PHASE_REVOKE, PHASE_UNPUBLISH, PHASE_FORGET };
 
@@ -130,9 +130,7 @@ static int quarantine(struct teardown *teardown, int why)
                   segment->name, attachment->guest_name, strerror(-why));
         /* As good as it gets: without this the file says "detaching", which repairs the same. */
         store_write(teardown->state->store, segment, NULL);
-        events_emit(&teardown->state->events, "attachment.quarantined",
-                    events_wanted(&teardown->state->events) ? describe_attachment(attachment)
-                                                            : NULL);
+        tell_attachment(teardown->state, "attachment.quarantined", attachment);
     }
     return why;
 }

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "tell.h"
+
+#include "describe.h"
+
+void tell_attachment(struct state *state, const char *type, const struct attachment *attachment)
+{
+    events_emit(&state->events, type,
+                events_wanted(&state->events) ? describe_attachment(attachment) : NULL);
+}
+
+void tell_segment(struct state *state, const char *type, const struct segment *segment)
+{
+    events_emit(&state->events, type,
+                events_wanted(&state->events) ? describe_segment_status(segment, state) : NULL);
+}
