@@ -109,7 +109,7 @@ static void guest(const uint8_t *data, size_t size)
             .size = (uint64_t)data[10] << (data[11] & 31),
         };
     }
-    r = devtree_guest(segments, count, "uio-dev", &blob, &error);
+    r = devtree_guest(NULL, 0, segments, count, "uio-dev", &blob, &error);
     MUST(r == 0 || (r > 0 && r == error.code && error.message[0]));
     if (r)
         return;

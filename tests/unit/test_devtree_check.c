@@ -339,7 +339,7 @@ static void test_guest(void **state)
     char *text;
 
     error = (struct error){ 0 };
-    assert_int_equal(devtree_guest(segments, 2, "uio-dev", &blob, &error), 0);
+    assert_int_equal(devtree_guest(NULL, 0, segments, 2, "uio-dev", &blob, &error), 0);
     assert_int_equal(fdt_check_full(blob.data, blob.size), 0);
     assert_text(blob.data, "/passthrough", "compatible", "simple-bus");
     assert_text(blob.data, "/passthrough/data@100000000", "compatible", "uio-dev");
@@ -363,7 +363,7 @@ static void assert_guest_refused(const struct devtree_segment *segments, size_t 
     struct devtree_blob blob;
 
     error = (struct error){ 0 };
-    assert_int_equal(devtree_guest(segments, count, compatible, &blob, &error), code);
+    assert_int_equal(devtree_guest(NULL, 0, segments, count, compatible, &blob, &error), code);
     assert_non_null(strstr(error.message, expected));
 }
 
@@ -394,7 +394,7 @@ static void test_guest_no_memory(void **state)
 
     error = (struct error){ 0 };
     fault_after(0);
-    assert_int_equal(devtree_guest(&segment, 1, "uio-dev", &blob, &error), -ENOMEM);
+    assert_int_equal(devtree_guest(NULL, 0, &segment, 1, "uio-dev", &blob, &error), -ENOMEM);
     assert_true(fault_end());
 }
 
