@@ -49,7 +49,7 @@ static const struct option dt_check_options[] = {
 static const struct option dt_guest_options[] = {
     { "output", 'o', "FILE", "write the tree there, for device_tree=" },
     { "dts", 0, NULL, "print it as device tree source" },
-    { "base", 0, "FILE", "the guest's partial tree until now, to be added to" },
+    { "base", 0, "FILE", "the guest's own tree, to be added to" },
     { "compatible", 0, "TEXT", "what the guest's UIO driver goes by (uio-dev)" },
     { "address", 0, "ADDR", "place in the guest, of a single segment" },
     { 0 },
