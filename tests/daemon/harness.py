@@ -57,7 +57,8 @@ ERROR_CODES = {
     "ALREADY_ATTACHED": 9, "NOT_ATTACHED": 10, "ADDRESS_IN_USE": 11, "ADDRESS_IS_RAM": 12,
     "ADDRESS_RESERVED": 13, "PAGES_HELD": 14, "HOLDER_UNKNOWN": 15, "QUOTA_EXCEEDED": 16,
     "TOO_MANY": 17, "BUSY": 18, "PERMISSION_DENIED": 19, "HYPERVISOR_FAILED": 20,
-    "UNSUPPORTED": 21, "CONFIG_INVALID": 22, "STORE_FAILED": 23,
+    "UNSUPPORTED": 21, "CONFIG_INVALID": 22, "STORE_FAILED": 23, "GUEST_EXISTS": 24,
+    "GUEST_FOREIGN": 25,
 }
 
 
@@ -343,6 +344,16 @@ class Daemon:
         """{file name: content} of the store."""
         return {path.name: json.loads(path.read_text(encoding="utf-8"))
                 for path in (self.state_dir / "segments").iterdir()}
+
+    def guest_files(self):
+        """The names of the files on created guests."""
+        folder = self.state_dir / "guests"
+        return {path.name for path in folder.iterdir()} if folder.exists() else set()
+
+    def children(self):
+        """The ids of the processes that it has started and that are not reaped."""
+        path = pathlib.Path(f"/proc/{self.pid}/task/{self.pid}/children")
+        return [int(pid) for pid in path.read_text(encoding="ascii").split()]
 
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.pid}/fd"))
