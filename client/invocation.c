@@ -138,6 +138,8 @@ static enum exit_status read_timeout(struct invocation *invocation)
     unsigned long seconds;
 
     invocation->timeout = TIMEOUT_DEFAULT;
+    if (invocation->command && invocation->command->timeout)
+        invocation->timeout = invocation->command->timeout;
     if (!text)
         return STATUS_DONE;
     errno = 0;
