@@ -82,10 +82,27 @@ static void follow(struct state *state, struct created *created)
         on_shutdown(state, created, guest->shutdown);
 }
 
+/* Domids are used again: those that somebody has destroyed meanwhile are forgotten. */
+static void prune_preserved(struct state *state, struct created *created)
+{
+    struct domain_identity identity;
+
+    memcpy(identity.uuid, created->facts.uuid, DOMAIN_UUID_SIZE);
+    for (size_t i = created->preserved_count; i-- > 0;) {
+        const struct guest *guest;
+
+        identity.domid = created->preserved[i];
+        guest = guest_find(&state->guests, &identity);
+        if (!guest || !guest->alive)
+            created_drop_preserved(created, identity.domid);
+    }
+}
+
 static void apply(struct state *state, struct created *created)
 {
     if (created->busy || (created_unsettled(created) && clock_milliseconds() < created->not_before))
         return;
+    prune_preserved(state, created);
     if (created->unsaved)
         created->unsaved = store_created_write(state->store, created) < 0;
     if (created_unsettled(created))

@@ -132,9 +132,8 @@ static int commit(struct restore *restore)
         attachment->state = ATTACHMENT_WAITING;
         return r;
     }
-    log_info("segment %s: guest %s (domid %u) is back and has it again at 0x%" PRIx64,
-             attachment->segment->name, attachment->guest_name, attachment->identity.domid,
-             gfn_address(attachment->first));
+    log_info("segment %s: guest %s (domid %u) has it now, at 0x%" PRIx64, attachment->segment->name,
+             attachment->guest_name, attachment->identity.domid, gfn_address(attachment->first));
     tell_attachment(state, "attachment.restored", attachment);
     return 0;
 }

@@ -136,8 +136,12 @@ static int load_segment(void *context, const struct store_segment *stored, const
 
 int reconcile_load(struct state *state)
 {
+    const struct created *created;
     int r = store_created_load(state->store, &state->created);
 
+    TAILQ_FOREACH(created, &state->created, link)
+        if (r == 0 && created_unsettled(created))
+            r = guest_expect_created(&state->guests, created);
     return r < 0 ? r : store_load(state->store, load_segment, state);
 }
 
