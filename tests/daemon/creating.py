@@ -136,9 +136,10 @@ class CreateMixin(SegmentMixin):
                    f"{count} builders work")
 
     def half_made(self, name="guest1"):
-        """Waits until the domain is there, whatever the daemon thinks of it."""
-        return wait_until(lambda: next((domain for domain in self.call("sim.status")["domains"]
-                                        if domain["name"] == name), None), f"domain {name} exists")
+        """Waits until the domain is there, while a builder is still at work on it."""
+        guest = wait_until(lambda: self.guest(name), f"domain {name} exists")
+        assert guest["state"] in ("building", "restarting"), guest
+        return guest
 
     # ---- agreement ----
 
@@ -180,11 +181,11 @@ class CreateMixin(SegmentMixin):
 
     # ---- bytes ----
 
-    def read(self, attachment):
+    def guest_bytes(self, attachment):
         return self.guest_read(attachment["guest"]["name"], attachment["guest_address"],
                                attachment["size"])
 
-    def write(self, attachment, data):
+    def fill(self, attachment, data):
         self.guest_write(attachment["guest"]["name"], attachment["guest_address"],
                          data * (attachment["size"] // len(data)))
 

@@ -130,22 +130,22 @@ class Created(CreateTest):
         self.dirty_pool(4)
         result = self.create("guest1", 4 * PAGE, {"size": PAGE, "name": "out"})
         data, out = result["attachments"]
-        self.assertEqual(self.read(data), bytes(4 * PAGE))
-        self.write(data, b"from the guest..")
+        self.assertEqual(self.guest_bytes(data), bytes(4 * PAGE))
+        self.fill(data, b"from the guest..")
         self.assertEqual(self.host_read(data["host_address"], 16), b"from the guest..")
         self.host_write(out["host_address"], b"from dom0")
-        self.assertEqual(self.read(out)[:10], b"from dom0\0")
+        self.assertEqual(self.guest_bytes(out)[:10], b"from dom0\0")
         also = self.share("alpha", data["segment"])
-        self.assertEqual(self.read(also), b"from the guest.." * (PAGE // 4))
+        self.assertEqual(self.guest_bytes(also), b"from the guest.." * (PAGE // 4))
         self.destroy("guest1")
         self.assertEqual(set(self.agree()), {"guest1-0"})
-        self.assertEqual(self.read(also), b"from the guest.." * (PAGE // 4))
+        self.assertEqual(self.guest_bytes(also), b"from the guest.." * (PAGE // 4))
 
     def test_kept_bytes_stay(self):
         kept = self.alloc("kept")
         self.host_write(kept["host_address"], b"kept")
         attachment = self.create("guest1", "kept")["attachments"][0]
-        self.assertEqual(self.read(attachment)[:5], b"kept\0")
+        self.assertEqual(self.guest_bytes(attachment)[:5], b"kept\0")
         self.assertEqual(attachment["epoch"], kept["epoch"])
         self.destroy("guest1")
         self.assertEqual(self.show("kept")["attachments"], [])
@@ -249,12 +249,12 @@ class Created(CreateTest):
     def test_no_pages_of_the_dead(self):
         """What a destroyed guest had is wiped for the next."""
         first = self.create("guest1", 8 * PAGE)["attachments"][0]
-        self.write(first, b"secret of guest1")
+        self.fill(first, b"secret of guest1")
         self.destroy("guest1")
         second = self.create("guest2", 8 * PAGE)["attachments"][0]
         self.assertEqual(second["host_address"], first["host_address"])
         self.assertGreater(second["epoch"], first["epoch"])
-        self.assertEqual(self.read(second), bytes(8 * PAGE))
+        self.assertEqual(self.guest_bytes(second), bytes(8 * PAGE))
 
 
 class Files(CreateTest):
