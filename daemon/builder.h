@@ -95,3 +95,5 @@ void builder_kill(struct builder *builder);
  * reply comes. NULL is allowed; returns NULL.
  */
 struct builder *builder_free(struct builder *builder);
+/* The same for one whose work is done: what it has started for its guest lives on. */
+struct builder *builder_dismiss(struct builder *builder);

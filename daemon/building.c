@@ -61,6 +61,13 @@ void building_say(struct building *building, json_t *line)
     builder_say(building->builder, line);
 }
 
+void building_dismiss(struct building *building)
+{
+    if (building->builder)
+        building->operation->state->builders--;
+    building->builder = builder_dismiss(building->builder);
+}
+
 void building_clear(struct building *building)
 {
     if (building->builder)
