@@ -429,6 +429,7 @@ static enum operation_turn finish(struct create *create)
     struct created *created = find(create);
     json_t *result;
 
+    building_dismiss(&create->building);
     created->state = CREATED_RUNNING;
     created->failures = 0;
     created->not_before = clock_milliseconds() + RESTART_PAUSE;

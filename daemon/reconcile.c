@@ -41,6 +41,9 @@ static void await_guest(struct state *state, struct guest *guest,
 {
     uint64_t grace = state->limits.restart_grace;
 
+    /* One that xenshmd builds comes when that is done. */
+    if (guest->awaited_until == GUEST_AWAIT_ALWAYS)
+        return;
     if (stored->state == ATTACHMENT_ATTACHED && grace > UNSEEN_GRACE)
         grace = UNSEEN_GRACE;
     if ((stored->state == ATTACHMENT_ATTACHED && !guest->awaited_until) ||
