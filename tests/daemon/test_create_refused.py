@@ -356,9 +356,6 @@ class Denied(CreateMixin, PermissionTest):
         self.assertEqual(reply["result"]["guest"]["state"], "running")
 
 
-del PermissionTest  # its own tests are run where they belong
-
-
 class OneBuilder(RefusalTest):
     config = "[limits]\nbuilders = 1\noperations = 6\n"
 
