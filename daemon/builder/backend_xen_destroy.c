@@ -34,7 +34,10 @@ static void name_log(struct backend *backend, const struct domain_identity *doma
 {
     char *name = libxl_domid_to_name(backend->xl, domain->domid);
 
-    snprintf(backend->log.guest, sizeof(backend->log.guest), "%s", name ? name : "(unnamed)");
+    if (name)
+        snprintf(backend->log.guest, sizeof(backend->log.guest), "%s", name);
+    else
+        snprintf(backend->log.guest, sizeof(backend->log.guest), "(domain %u)", domain->domid);
     free(name);
 }
 
