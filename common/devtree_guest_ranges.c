@@ -29,6 +29,19 @@ struct window bus_window(const struct bus *bus, size_t index)
                             reg_entry(entry + 4 * bus->cells.address, parent, 0) };
 }
 
+/* Three cells: an address of its own kind, with flags. */
+static bool on_pci(const struct bus *bus)
+{
+    return bus->cells.address == 3;
+}
+
+static bool ranges_readable(const struct bus *bus)
+{
+    struct cells cells = { on_pci(bus) ? 2 : bus->cells.address, bus->cells.size };
+
+    return cells_readable(cells) && cells_readable(bus->parent);
+}
+
 /* The node where the walk is. */
 static int read_bus(const struct walk *walk, struct cells parent, struct bus *ret,
                     struct error *error)
@@ -41,10 +54,11 @@ static int read_bus(const struct walk *walk, struct cells parent, struct bus *re
     *ret = bus;
     if (!bus.ranges || length == 0)
         return 0;
-    if (!cells_readable(bus.cells) || !cells_readable(parent))
+    if (!ranges_readable(&bus))
         return error_set(error, XENSHM_CONFIG_INVALID,
-                         "%s: ranges of %u address and %u size cells; one or two are understood",
-                         walk_path(walk, path), bus.cells.address, bus.cells.size);
+                         "%s: ranges of %u address cells, %u above it, and %u size cells; one or "
+                         "two are understood",
+                         walk_path(walk, path), bus.cells.address, parent.address, bus.cells.size);
     if ((size_t)length % window_size(&bus))
         return error_set(error, XENSHM_CONFIG_INVALID,
                          "%s: ranges of %d bytes are not made of entries of %zu",
@@ -130,6 +144,25 @@ static int read_reg(const struct reader *reader, struct error *error)
     return r;
 }
 
+/* What a host bridge passes on to PCI, where whoever is there has no addresses of the guest. */
+static int read_windows(const struct reader *reader, struct error *error)
+{
+    const struct bus *bus = &reader->buses[reader->walk.depth];
+    struct object object = { .node = bus->node };
+    int r = 0;
+
+    walk_path(&reader->walk, object.what);
+    for (size_t i = 0; r == 0 && i < bus->count; i++) {
+        object.span = bus_window(bus, i).parent;
+        if (object.span.size == 0)
+            continue;
+        r = translate(reader, &object, error);
+        if (r == 0)
+            r = objects_add(reader->found, &object, error);
+    }
+    return r;
+}
+
 /*
  * A /passthrough without ranges is against Xen's rules, and Linux does nothing with what is on it;
  * another system may, so that counts as if they were empty.
@@ -147,7 +180,10 @@ static int read_node(struct reader *reader, struct error *error)
     if (r == 0)
         r = read_bus(&reader->walk, reader->buses[depth - 1].cells, bus, error);
     reader->placed[depth] = r == 0 && (bus->ranges || depth == 1);
-    return r;
+    if (!reader->placed[depth] || bus->count == 0 || !on_pci(bus))
+        return r;
+    reader->placed[depth] = false;
+    return read_windows(reader, error);
 }
 
 int devtree_collect_guest(const void *tree, struct objects *found, struct error *error)

@@ -24,11 +24,11 @@ void backend_close(struct backend *backend); /* NULL is allowed */
 /* Reads libxl's JSON of a domain; from then on this is what will be built. */
 int backend_read(struct backend *backend, const json_t *config, struct plan *ret_plan,
                  struct error *error);
-/* Is there room for it? Defaults that only the toolstack knows go into the plan. */
+/* What only the toolstack knows: whether it can be, and the defaults that count in the plan. */
 int backend_check(struct backend *backend, struct plan *plan, struct error *error);
 /*
- * Builds it, paused, with what the order adds; order->tree is used if there are shares, and has
- * been written. After a failure nothing of it is left.
+ * Looks for room, and builds it, paused, with what the order adds; order->tree is used if there are
+ * shares, and has been written. After a failure nothing of it is left.
  */
 int backend_build(struct backend *backend, const struct plan *plan, const struct build_order *order,
                   uint32_t *ret_domid, struct error *error);

@@ -112,13 +112,18 @@ int backend_read(struct backend *backend, const json_t *config, struct plan *ret
 
 int backend_check(struct backend *backend, struct plan *plan, struct error *error)
 {
+    return step(backend, "facts", error);
+}
+
+static int check_room(const struct backend *backend, const struct plan *plan, struct error *error)
+{
     uint64_t room = sim_free_memory(backend->world);
 
-    if (backend->read.memory > room)
-        return error_set(error, XENSHM_HYPERVISOR_FAILED,
-                         "guest '%s' needs %" PRIu64 " MiB, Xen has %" PRIu64 " MiB free",
-                         plan->name, (backend->read.memory + 1023) >> 10, room >> 10);
-    return step(backend, "facts", error);
+    if (plan->max_memory <= room)
+        return 0;
+    return error_set(error, XENSHM_HYPERVISOR_FAILED,
+                     "guest '%s' needs %" PRIu64 " MiB, Xen has %" PRIu64 " MiB free", plan->name,
+                     (plan->max_memory + 1023) >> 10, room >> 10);
 }
 
 static int failed(struct error *error, const struct plan *plan, const char *why)
@@ -225,6 +230,8 @@ int backend_build(struct backend *backend, const struct plan *plan, const struct
 {
     int r;
 
+    if (check_room(backend, plan, error))
+        return error->code;
     if (sim_config_add(backend->config, order) < 0)
         return error_set(error, XENSHM_HYPERVISOR_FAILED, "the builder has no memory");
     r = make_domain(backend, plan, error);

@@ -82,17 +82,21 @@ int backend_read(struct backend *backend, const json_t *config, struct plan *ret
     return xen_config_plan(&backend->config, ret_plan, error);
 }
 
-/* libxl fills in its defaults on the way: on a copy, what is stored later is the user's. */
-static int needed_memory(struct backend *backend, struct plan *plan, uint64_t *ret_kib,
-                         struct error *error)
+/*
+ * libxl fills in its defaults on the way: on a copy, what is stored later is the user's. On Arm it
+ * populates the whole maximum at once, not only the target (seen in the lab).
+ */
+int backend_check(struct backend *backend, struct plan *plan, struct error *error)
 {
     libxl_domain_config copy;
     int r;
 
     libxl_domain_config_init(&copy);
     libxl_domain_config_copy(backend->xl, &copy, &backend->config);
+    if (copy.b_info.max_memkb != LIBXL_MEMKB_DEFAULT)
+        copy.b_info.target_memkb = copy.b_info.max_memkb;
     xen_log_forget(&backend->log);
-    r = libxl_domain_need_memory(backend->xl, &copy, INVALID_DOMID, ret_kib);
+    r = libxl_domain_need_memory(backend->xl, &copy, INVALID_DOMID, &backend->needed);
     plan->max_memory = copy.b_info.max_memkb;
     libxl_domain_config_dispose(&copy);
     return r == 0 ? 0
@@ -100,23 +104,19 @@ static int needed_memory(struct backend *backend, struct plan *plan, uint64_t *r
                               xen_log_reason(&backend->log, "libxl refuses its configuration"));
 }
 
-int backend_check(struct backend *backend, struct plan *plan, struct error *error)
+static int check_room(struct backend *backend, const struct plan *plan, struct error *error)
 {
-    uint64_t needed = 0, room = 0;
-    int r;
+    uint64_t room = 0;
 
-    r = needed_memory(backend, plan, &needed, error);
-    if (r)
-        return r;
     xen_log_forget(&backend->log);
     if (libxl_get_free_memory(backend->xl, &room) != 0)
         return error_set(error, XENSHM_HYPERVISOR_FAILED, "Xen does not tell its free memory: %s",
                          xen_log_reason(&backend->log, "no reason given"));
-    if (needed <= room)
+    if (backend->needed <= room)
         return 0;
     error_set(error, XENSHM_HYPERVISOR_FAILED,
               "guest '%s' needs %" PRIu64 " MiB, Xen has %" PRIu64 " MiB free", plan->name,
-              (needed + 1023) >> 10, room >> 10);
+              (backend->needed + 1023) >> 10, room >> 10);
     return error_set_hint(error, "give the guest less memory, or destroy another one; Dom0 keeps "
                                  "what it has (dom0_mem=)");
 }
@@ -126,6 +126,8 @@ int backend_build(struct backend *backend, const struct plan *plan, const struct
 {
     struct domain_identity made;
 
+    if (check_room(backend, plan, error))
+        return error->code;
     if (xen_config_add(&backend->config, order) < 0)
         return error_set(error, XENSHM_HYPERVISOR_FAILED, "the builder has no memory");
     backend->domid = INVALID_DOMID;

@@ -20,8 +20,9 @@ static const char *skip_place(const char *text)
     return text;
 }
 
-static void take_message(struct xentoollog_logger *logger, xentoollog_level level, int number,
-                         const char *context, const char *format, va_list arguments)
+__attribute__((format(printf, 5, 0))) static void
+take_message(struct xentoollog_logger *logger, xentoollog_level level, int number,
+             const char *context, const char *format, va_list arguments)
 {
     struct xen_log *log = (struct xen_log *)logger;
     char text[512];

@@ -26,7 +26,8 @@ struct backend {
     struct xen_log log;
     libxl_ctx *xl;
     libxl_domain_config config;
-    uint32_t domid; /* of the one that was built */
+    uint64_t needed; /* KiB, to build it */
+    uint32_t domid;  /* of the one that was built */
 };
 
 /* libxl's configuration in our words. Returns 0 or error->code. */
