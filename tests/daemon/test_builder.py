@@ -259,7 +259,8 @@ class Refusals(BuilderTest):
         fifo = str(self.folder / "fifo")
         os.mkfifo(fifo)
         for path, why in (("/no/such", "No such file"), (str(self.folder), "not a regular file"),
-                          (fifo, "not a regular file"), ("boot/kernel", "must begin with '/'")):
+                          (fifo, "not a regular file"), ("/dev/zero", "not a regular file"),
+                          ("boot/kernel", "must begin with '/'")):
             for key in ("kernel", "ramdisk", "device_tree"):
                 message = self.refused_with("CONFIG_INVALID", why, self.domain_config(**{key: path}))
                 self.assertIn(f"guest 'guest1': {key} '{path}'", message)
