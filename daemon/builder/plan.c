@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "arguments.h"
+#include "devtree.h"
 #include "uuid.h"
 
 const char *const plan_events[PLAN_EVENTS] = { "poweroff", "reboot", "crash", "watchdog",
@@ -153,14 +153,14 @@ static json_t *describe_actions(const struct plan *plan)
 
 json_t *plan_facts(const struct plan *plan, const struct guest_tree *tree)
 {
-    char uuid[UUID_TEXT_SIZE], compatible[ARGUMENTS_COMPATIBLE_SIZE];
+    char uuid[UUID_TEXT_SIZE], compatible[DEVTREE_COMPATIBLE_MAX + 1];
     json_t *facts =
         json_pack("{s:s, s:s, s:I, s:b, s:o, s:o, s:o}", "name", plan->name, "uuid",
                   uuid_format(plan->uuid, uuid), "max_memory", (json_int_t)plan->max_memory, "pci",
                   plan->pci, "iomem", describe_iomem(plan), "taken", describe_taken(tree),
                   "actions", describe_actions(plan));
 
-    if (facts && plan->cmdline && arguments_compatible(plan->cmdline, compatible))
+    if (facts && plan->cmdline && arguments_of_id(plan->cmdline, compatible))
         json_object_set_new(facts, "compatible", json_string(compatible));
     return facts;
 }
