@@ -353,7 +353,6 @@ static int mark(const struct end *end, struct created *created)
 
 static enum operation_turn begin(struct end *end)
 {
-    struct state *state = end->operation.state;
     struct created *created = find(end);
     int r;
 
