@@ -186,25 +186,36 @@ static enum exit_status deliver(const struct invocation *invocation, const struc
     return show_json(invocation, result);
 }
 
-enum exit_status cmd_dt_guest(const struct invocation *invocation)
+/* With --base, in a tree that is there already. */
+static enum exit_status make_tree(const struct invocation *invocation, const struct wanted *wanted,
+                                  struct devtree_blob *ret)
 {
     const char *compatible = options_value(&invocation->options, "compatible");
+    const char *path = options_value(&invocation->options, "base");
+    _cleanup_(devtree_blob_clear) struct devtree_blob base = { 0 };
+    struct error error = { 0 };
+    enum exit_status status = path ? tree_file_read(invocation, path, &base) : STATUS_DONE;
+    int r;
+
+    if (status != STATUS_DONE)
+        return status;
+    r = devtree_guest(base.data, base.size, wanted->segments, wanted->count,
+                      compatible ? compatible : "uio-dev", ret, &error);
+    return r ? tree_file_refuse(invocation, path, r, &error) : STATUS_DONE;
+}
+
+enum exit_status cmd_dt_guest(const struct invocation *invocation)
+{
     _cleanup_(devtree_blob_clear) struct devtree_blob blob = { 0 };
     _cleanup_(wanted_clear) struct wanted wanted = { 0 };
-    struct error error = { 0 };
     enum exit_status status;
-    int r;
 
     if (options_has(&invocation->options, "address") && invocation->argument_count > 1)
         return complain_usage(invocation, "--address places one segment; give one");
     if (!options_has(&invocation->options, "output") && !options_has(&invocation->options, "dts"))
         return complain_usage(invocation, "where to? give --output FILE or --dts");
     status = ask_all(invocation, &wanted);
-    if (status != STATUS_DONE)
-        return status;
-    r = devtree_guest(wanted.segments, wanted.count, compatible ? compatible : "uio-dev", &blob,
-                      &error);
-    if (r)
-        return tree_file_refuse(invocation, NULL, r, &error);
-    return deliver(invocation, &wanted, &blob);
+    if (status == STATUS_DONE)
+        status = make_tree(invocation, &wanted, &blob);
+    return status ? status : deliver(invocation, &wanted, &blob);
 }

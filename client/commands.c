@@ -49,6 +49,7 @@ static const struct option dt_check_options[] = {
 static const struct option dt_guest_options[] = {
     { "output", 'o', "FILE", "write the tree there, for device_tree=" },
     { "dts", 0, NULL, "print it as device tree source" },
+    { "base", 0, "FILE", "the guest's own tree, to be added to" },
     { "compatible", 0, "TEXT", "what the guest's UIO driver goes by (uio-dev)" },
     { "address", 0, "ADDR", "place in the guest, of a single segment" },
     { 0 },
@@ -151,7 +152,8 @@ static const struct command commands[] = {
     },
     {
         .name = "dt guest",
-        .forms = { "SEGMENT... -o|--output FILE [--dts] [--compatible TEXT] [--address ADDR]" },
+        .forms = { "SEGMENT... -o|--output FILE [--dts] [--base FILE] [--compatible TEXT] "
+                   "[--address ADDR]" },
         .min_arguments = 1,
         .max_arguments = 64,
         .options = dt_guest_options,

@@ -121,9 +121,29 @@ struct devtree_segment {
  * The tree for `device_tree=` of an xl config: /passthrough as libxl wants it, with a node
  * NAME@ADDRESS for each segment. Refused: segments that overlap, twice the same name, addresses
  * that are not whole pages.
+ *
+ * With `base`, such a tree that is there already (NULL: none), the nodes are added at the end of
+ * its /passthrough, in the cells and the addresses that this has; all else in it stays as it is.
+ * Refused then, too: no /passthrough or one without ranges, cells or ranges that cannot tell a
+ * segment's address, a node of the same name, and an overlap with what another node has.
  */
-int devtree_guest(const struct devtree_segment *segments, size_t count, const char *compatible,
-                  struct devtree_blob *ret, struct error *error);
+int devtree_guest(const void *base, size_t base_size, const struct devtree_segment *segments,
+                  size_t count, const char *compatible, struct devtree_blob *ret,
+                  struct error *error);
+
+struct devtree_range {
+    uint64_t address, size;
+};
+
+/*
+ * What the nodes below /passthrough of such a tree have in the guest, byte by byte as their reg
+ * tells it (of a PCI host bridge also its ranges), in the order of the tree; they may overlap. Addresses are translated by the ranges
+ * of the buses above; what lies on a bus without any (a chip on I2C) has no address. Refused: a
+ * reg or ranges that cannot be read, and an address outside the ranges of its bus. The caller
+ * frees *ret_ranges; it is NULL for none.
+ */
+int devtree_guest_ranges(const void *tree, size_t size, struct devtree_range **ret_ranges,
+                         size_t *ret_count, struct error *error);
 
 /* ---- reading what was made */
 

@@ -8,40 +8,15 @@
 
 #include "range.h"
 
-struct request {
-    const struct devtree_segment *segments;
-    size_t count;
-    const char *compatible;
-};
-
-static const struct cells cells = { 2, 2 }; /* libxl's own at the root of a guest's tree */
-
 static int put_cells(void *buffer)
 {
-    int r = fdt_property_u32(buffer, "#address-cells", cells.address);
+    int r = fdt_property_u32(buffer, "#address-cells", 2);
 
-    return r ? r : fdt_property_u32(buffer, "#size-cells", cells.size);
-}
-
-static int put_segment(void *buffer, const struct request *request,
-                       const struct devtree_segment *segment)
-{
-    uint8_t reg[16];
-    char name[128];
-    int r;
-
-    snprintf(name, sizeof(name), "%s@%" PRIx64, segment->name, segment->address);
-    reg_put(reg, cells, (struct span){ segment->address, segment->size });
-    r = fdt_begin_node(buffer, name);
-    if (r == 0)
-        r = fdt_property_string(buffer, "compatible", request->compatible);
-    if (r == 0)
-        r = fdt_property(buffer, "reg", reg, sizeof(reg));
-    return r ? r : fdt_end_node(buffer);
+    return r ? r : fdt_property_u32(buffer, "#size-cells", 2);
 }
 
 /* libxl copies /passthrough as it is; the four properties are what it documents as mandatory. */
-static int put_passthrough(void *buffer, const struct request *request)
+static int put_passthrough(void *buffer)
 {
     int r;
 
@@ -52,20 +27,20 @@ static int put_passthrough(void *buffer, const struct request *request)
         r = fdt_property(buffer, "ranges", NULL, 0);
     if (r == 0)
         r = put_cells(buffer);
-    for (size_t i = 0; r == 0 && i < request->count; i++)
-        r = put_segment(buffer, request, &request->segments[i]);
     return r ? r : fdt_end_node(buffer);
 }
 
-static int put_guest(void *buffer, int size, const void *context)
+/* A partial tree without any device. */
+static int put_empty(void *buffer, int size, const void *context)
 {
     int r;
 
+    (void)context;
     r = build_begin(buffer, size);
     if (r == 0)
         r = put_cells(buffer);
     if (r == 0)
-        r = put_passthrough(buffer, context);
+        r = put_passthrough(buffer);
     if (r == 0)
         r = fdt_end_node(buffer);
     return r ? r : fdt_finish(buffer);
@@ -105,19 +80,36 @@ static int check_pair(const struct devtree_segment *a, const struct devtree_segm
     return 0;
 }
 
-int devtree_guest(const struct devtree_segment *segments, size_t count, const char *compatible,
-                  struct devtree_blob *ret, struct error *error)
+static int check_request(const struct guest_request *request, struct error *error)
 {
-    struct request request = { segments, count, compatible };
+    const struct devtree_segment *segments = request->segments;
     int r = 0;
 
-    if (!compatible_valid(compatible))
+    if (!compatible_valid(request->compatible))
         return error_set(error, XENSHM_CONFIG_INVALID, "'%s' cannot be a compatible string",
-                         compatible);
-    for (size_t i = 0; r == 0 && i < count; i++) {
+                         request->compatible);
+    for (size_t i = 0; r == 0 && i < request->count; i++) {
         r = check_segment(&segments[i], error);
         for (size_t j = 0; r == 0 && j < i; j++)
             r = check_pair(&segments[j], &segments[i], error);
     }
-    return r ? r : devtree_build(put_guest, &request, ret, error);
+    return r;
+}
+
+int devtree_guest(const void *base, size_t base_size, const struct devtree_segment *segments,
+                  size_t count, const char *compatible, struct devtree_blob *ret,
+                  struct error *error)
+{
+    struct guest_request request = { segments, count, compatible };
+    struct devtree_blob empty = { 0 };
+    int r;
+
+    r = check_request(&request, error);
+    if (r == 0)
+        r = base ? devtree_validate(base, base_size, error)
+                 : devtree_build(put_empty, NULL, &empty, error);
+    if (r == 0)
+        r = devtree_guest_merge(base ? base : empty.data, &request, ret, error);
+    devtree_blob_clear(&empty);
+    return r;
 }

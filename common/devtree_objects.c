@@ -60,10 +60,9 @@ const struct object *objects_overlapping(const struct objects *objects, struct s
     return NULL;
 }
 
-/* Adds the ranges of the reg of the node where the walk is. */
-static int add_reg(const struct walk *walk, struct objects *objects, struct error *error)
+int objects_add_reg(struct objects *objects, const struct walk *walk, struct cells cells,
+                    struct error *error)
 {
-    struct cells cells = walk_reg_cells(walk);
     struct object object = { .node = walk->node };
     const void *reg;
     int length, r;
@@ -87,6 +86,11 @@ static int add_reg(const struct walk *walk, struct objects *objects, struct erro
             return r;
     }
     return 0;
+}
+
+static int add_reg(const struct walk *walk, struct objects *objects, struct error *error)
+{
+    return objects_add_reg(objects, walk, walk_reg_cells(walk), error);
 }
 
 int devtree_collect_memory(const void *tree, struct objects *memory, struct error *error)

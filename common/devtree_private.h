@@ -33,6 +33,8 @@ static inline bool spans_overlap(struct span a, struct span b)
 
 /* One or two cells each: 32 or 64 bits. */
 bool cells_readable(struct cells cells);
+/* So many 32-bit cells as one number; of more than two, the last two. */
+uint64_t get_number(const uint8_t *from, unsigned cells);
 /* Entry `index` of a reg whose cells are readable and which has that entry. */
 struct span reg_entry(const void *reg, struct cells cells, size_t index);
 /* Bytes of one entry. */
@@ -60,6 +62,8 @@ void walk_begin(struct walk *walk, const void *tree);
 void walk_next(struct walk *walk);
 /* The cells in which the reg of a node at the top level counts. */
 struct cells top_cells(const void *tree);
+/* The cells in which the nodes below this one count; `parent`: those in which it does itself. */
+struct cells node_cells(const void *tree, int node, struct cells parent);
 /* The cells in which this node's reg counts. */
 struct cells walk_reg_cells(const struct walk *walk);
 /* The path of the node, its end cut off if need be. Returns `buffer`. */
@@ -98,6 +102,10 @@ static inline int objects_add(struct objects *objects, const struct object *obje
 {
     return objects_insert(objects, objects->count, object, error);
 }
+/* Adds the ranges of the reg, if any, of the node where the walk is, which counts in these cells.
+ */
+int objects_add_reg(struct objects *objects, const struct walk *walk, struct cells cells,
+                    struct error *error);
 /* The first one that overlaps, other than `except` (a node; -1: none); NULL: none does. */
 const struct object *objects_overlapping(const struct objects *objects, struct span span,
                                          int except);
@@ -108,6 +116,42 @@ int devtree_collect_memory(const void *tree, struct objects *memory, struct erro
 int devtree_collect_occupied(const void *tree, struct objects *occupied, struct error *error);
 /* Every other node of the top level that has a reg. */
 int devtree_collect_devices(const void *tree, struct objects *devices, struct error *error);
+
+/* ---- a guest's partial tree */
+
+/* A node that gives those below it a place in its parent's addresses, by its property ranges. */
+struct bus {
+    int node;
+    struct cells cells;    /* in which the nodes below it count */
+    struct cells parent;   /* in which it counts itself */
+    const uint8_t *ranges; /* NULL: none */
+    size_t count;          /* entries; 0: the addresses are the parent's */
+};
+
+/* Entry of a ranges: these addresses of the parent begin at `child` on the bus. */
+struct window {
+    uint64_t child;
+    struct span parent;
+};
+
+struct window bus_window(const struct bus *bus, size_t index);
+/* From the bus's addresses to its parent's; false when no window has all of it. */
+bool bus_to_parent(const struct bus *bus, struct span *span);
+/* /passthrough, found as libxl finds it. */
+int devtree_passthrough(const void *tree, struct bus *ret, struct error *error);
+/* What the nodes below /passthrough have, in the guest's addresses. */
+int devtree_collect_guest(const void *tree, struct objects *found, struct error *error);
+
+/* What devtree_guest() is asked for, with nothing wrong in itself. */
+struct guest_request {
+    const struct devtree_segment *segments;
+    size_t count;
+    const char *compatible;
+};
+
+/* The base, which is valid, with the nodes of the segments. */
+int devtree_guest_merge(const void *base, const struct guest_request *request,
+                        struct devtree_blob *ret, struct error *error);
 
 /* ---- kernel arguments */
 

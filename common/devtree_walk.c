@@ -17,7 +17,7 @@ size_t reg_entry_size(struct cells cells)
     return 4 * ((size_t)cells.address + cells.size);
 }
 
-static uint64_t get_number(const uint8_t *from, unsigned cells)
+uint64_t get_number(const uint8_t *from, unsigned cells)
 {
     uint64_t number = 0;
 
@@ -88,7 +88,7 @@ void walk_next(struct walk *walk)
     enter(walk);
 }
 
-static struct cells node_cells(const void *tree, int node, struct cells parent)
+struct cells node_cells(const void *tree, int node, struct cells parent)
 {
     return (struct cells){ cells_property(tree, node, "#address-cells", parent.address),
                            cells_property(tree, node, "#size-cells", parent.size) };

@@ -4,6 +4,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "message.h"
 #include "utf8.h"
@@ -33,6 +34,14 @@ const char *error_name(int code)
         if (errors[i].code == code)
             return errors[i].name;
     return NULL;
+}
+
+int error_code(const char *name)
+{
+    for (size_t i = 0; i < ERROR_COUNT; i++)
+        if (strcmp(errors[i].name, name) == 0)
+            return errors[i].code;
+    return 0;
 }
 
 const char *error_hint(int code)

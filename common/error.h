@@ -24,6 +24,8 @@ struct error {
 
 /* "POOL_FULL" for XENSHM_POOL_FULL; names for the JSON-RPC codes too; NULL if there is none. */
 const char *error_name(int code);
+/* The code of a stable name, standard ones included; 0: no such name. */
+int error_code(const char *name);
 /* The general remedy of a code; "" if there is none. */
 const char *error_hint(int code);
 

@@ -61,26 +61,34 @@ struct builder_setup {
     size_t extra_count;
 };
 
+/*
+ * The path of the builder of that name: beside the daemon's own executable. The caller frees it;
+ * NULL without memory, or when there is none that can be executed.
+ */
+char *builder_find(const char *name);
+
 struct builder;
 
 /*
  * What a builder says: `reply` is the object of its line (borrowed), or NULL with *error: its
- * refusal, or that it failed, crashed, took too long, or said what it should not. After a refusal
- * and after "done" it is gone, and the handle too.
+ * refusal, or that it failed, crashed, was killed, took too long, or said what it should not. After
+ * an error it is gone, with all that it ran, and the handle too; after "done" as well.
  */
 typedef void (*builder_reply_fn)(void *context, json_t *reply, const struct error *error);
 
 /*
- * Starts one with its first line (`request` is stolen). `seconds`: for its whole work; then it is
- * killed. Returns 0, or -errno and nothing was started.
+ * Starts one with its first line (`request` is stolen). `milliseconds`: for its whole work; then it
+ * is killed. Returns 0, or -errno and nothing was started.
  */
 int builder_start(struct event_base *base, const struct builder_setup *setup, json_t *request,
-                  unsigned seconds, builder_reply_fn reply, void *context,
+                  uint64_t milliseconds, builder_reply_fn reply, void *context,
                   struct builder **ret_builder);
-/* The next line, after a reply; `line` is stolen. Returns 0 or -errno, then it is to be killed. */
-int builder_say(struct builder *builder, json_t *line);
+/* The next line, after a reply; `line` is stolen. What fails comes as a reply, later. */
+void builder_say(struct builder *builder, json_t *line);
+/* Kills it; its end comes as a reply. */
+void builder_kill(struct builder *builder);
 /*
- * Kills it and all that it runs, waits for its end (milliseconds), and frees the handle; no reply
- * comes. NULL is allowed; returns NULL.
+ * Kills it and all that it runs, waits until it is gone (milliseconds), and frees the handle; no
+ * reply comes. NULL is allowed; returns NULL.
  */
-struct builder *builder_kill(struct builder *builder);
+struct builder *builder_free(struct builder *builder);

@@ -38,6 +38,17 @@ int claim_allowed(struct state *state, struct error *error)
     return 0;
 }
 
+int claim_check_settled(const struct state *state, const uint8_t uuid[static DOMAIN_UUID_SIZE],
+                        struct error *error)
+{
+    const struct created *created = created_find(&state->created, uuid);
+
+    if (!created || !created_unsettled(created))
+        return 0;
+    return error_set(error, XENSHM_BUSY, "guest '%s' is being %s", created->facts.name,
+                     created_doing(created));
+}
+
 /* Pages of dead guests that will be free by then. */
 static bool dead_guests_hold_pages(struct state *state, uint64_t deadline)
 {

@@ -24,6 +24,13 @@ int claim_check_holder(const struct guest *holder, struct error *error);
 int claim_check_store(struct state *state, struct error *error);
 
 /*
+ * A guest that is in the hands of a builder, being created, restarted or destroyed, takes nothing
+ * and gives nothing back meanwhile: BUSY. Returns 0 or the refusal.
+ */
+int claim_check_settled(const struct state *state, const uint8_t uuid[static DOMAIN_UUID_SIZE],
+                        struct error *error);
+
+/*
  * May waiting until `deadline` (clock_milliseconds()) help against that refusal? Domains get their
  * configuration, pages of dead guests become free; of these, it sees that they are looked after.
  */

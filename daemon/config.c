@@ -15,7 +15,7 @@
 #include "xenshm.h"
 
 /* What a key's value is turned into. */
-enum kind { TEXT, LIST, COUNT, SECONDS, LEVEL, HOLDERS };
+enum kind { TEXT, LIST, COUNT, SECONDS, TIMEOUT, COMPATIBLE, LEVEL, HOLDERS };
 
 struct key {
     const char *section;
@@ -35,12 +35,15 @@ static const struct key keys[] = {
     KEY("daemon", "holder-wait", SECONDS, holder_wait),
     KEY("daemon", "unknown-holders", HOLDERS, unknown_holders),
     KEY("daemon", "restart-grace", SECONDS, restart_grace),
+    KEY("daemon", "builder-timeout", TIMEOUT, builder_timeout),
+    KEY("daemon", "guest-compatible", COMPATIBLE, guest_compatible),
     KEY("daemon", "operate-group", TEXT, operate_group),
     KEY("daemon", "read-group", TEXT, read_group),
     KEY("limits", "connections", COUNT, connections),
     KEY("limits", "segments", COUNT, segments),
     KEY("limits", "attachments", COUNT, attachments),
     KEY("limits", "operations", COUNT, operations),
+    KEY("limits", "builders", COUNT, builders),
     KEY("pools", "names", LIST, pool_names),
     KEY("pools", "compatibles", LIST, pool_compatibles),
 };
@@ -67,17 +70,20 @@ int config_init(struct config *config)
         .log_level = LOG_LEVEL_INFO,
         .holder_wait = 5000,
         .restart_grace = 60000,
+        .builder_timeout = 300000,
+        .guest_compatible = strdup("uio-dev"),
         .operate_group = strdup("xenshm"),
         .read_group = strdup("xenshm-read"),
         .connections = 1024,
         .segments = 4096,
         .attachments = 1024,
         .operations = 128,
+        .builders = 4,
         .pool_names = config_split_list("shared_mem*"),
         .pool_compatibles = config_split_list(""),
     };
-    if (!config->state_dir || !config->operate_group || !config->read_group ||
-        !config->pool_names || !config->pool_compatibles) {
+    if (!config->state_dir || !config->guest_compatible || !config->operate_group ||
+        !config->read_group || !config->pool_names || !config->pool_compatibles) {
         config_clear(config);
         return -ENOMEM;
     }
@@ -88,6 +94,7 @@ void config_clear(struct config *config)
 {
     free(config->state_dir);
     free(config->socket);
+    free(config->guest_compatible);
     free(config->operate_group);
     free(config->read_group);
     config_free_list(config->pool_names);
@@ -108,6 +115,18 @@ static int set_holders(bool *target, const char *value)
     return 0;
 }
 
+/* A compatible string of a device tree that may also stand in a kernel's arguments. */
+static int set_compatible(char **target, const char *value)
+{
+    size_t length = strlen(value);
+
+    if (length == 0 || length >= CONFIG_COMPATIBLE_MAX ||
+        strspn(value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789,._+-") !=
+            length)
+        return -EINVAL;
+    return config_set_text(target, value);
+}
+
 static int set_key(struct config *config, const struct key *key, const char *value)
 {
     void *target = (char *)config + key->offset;
@@ -121,6 +140,10 @@ static int set_key(struct config *config, const struct key *key, const char *val
         return config_set_number(target, value, 1, 1000000, 1);
     case SECONDS:
         return config_set_number(target, value, 0, 3600, 1000);
+    case TIMEOUT:
+        return config_set_number(target, value, 1, 3600, 1000);
+    case COMPATIBLE:
+        return set_compatible(target, value);
     case LEVEL:
         return log_level_parse(value, target);
     case HOLDERS:

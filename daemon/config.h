@@ -11,12 +11,16 @@
  *   holder-wait = 5
  *   ; seconds that the attachments of a guest that restarts wait for it
  *   restart-grace = 60
+ *   ; seconds that creating or destroying a guest may take
+ *   builder-timeout = 300
+ *   ; of segments in the device trees of guests that are created
+ *   guest-compatible = uio-dev
  *   ; or: ignore
  *   unknown-holders = refuse
  *   operate-group = xenshm
  *   read-group = xenshm-read
  *   [limits]
- *   connections, segments, attachments, operations = N
+ *   connections, segments, attachments, operations, builders = N
  *   [pools]
  *   ; device-tree node names (globs) and compatible strings, separated by commas
  *   names = shared_mem*
@@ -48,6 +52,8 @@
 #include "log.h"
 #include "params.h"
 
+#define CONFIG_COMPATIBLE_MAX 128
+
 struct config_pool {
     char *name;
     uint64_t guest_address;
@@ -73,7 +79,9 @@ struct config {
     bool unknown_holders;   /* true: ignore them */
     char *operate_group;
     char *read_group;
-    uint64_t connections, segments, attachments, operations;
+    uint64_t builder_timeout; /* milliseconds */
+    char *guest_compatible;
+    uint64_t connections, segments, attachments, operations, builders;
     char **pool_names;       /* NULL-terminated */
     char **pool_compatibles; /* NULL-terminated */
     struct config_pool *pools;

@@ -237,8 +237,11 @@ static int setup_state(struct daemon *daemon, const struct daemon_setup *setup)
     int r;
 
     state->hypervisor = setup->hypervisor;
+    state->builder = setup->builder;
     segments_init(&state->segments);
     guests_init(&state->guests);
+    TAILQ_INIT(&state->created);
+    state->guests.created = &state->created;
     events_init(&state->events);
     reload_apply_limits(&daemon->reload);
     state->base = new_event_base();
@@ -301,6 +304,7 @@ static void daemon_clear(struct daemon *daemon)
         connections_clear(&daemon->connections);
     segments_clear(&state->segments);
     guests_clear(&state->guests);
+    created_list_clear(&state->created);
     for (size_t i = 0; i < state->pool_count; i++)
         pool_free(state->pools[i].pool);
     free(state->pools);

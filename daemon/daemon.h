@@ -25,8 +25,9 @@ struct daemon_setup {
     struct hypervisor *hypervisor;
     const struct daemon_pool *pools; /* ascending host address */
     size_t pool_count;
-    const struct method *extra_methods; /* may be NULL */
-    store_fault_fn store_fault;         /* may be NULL; its context is the hypervisor */
+    const struct method *extra_methods;  /* may be NULL */
+    const struct builder_setup *builder; /* NULL: guests cannot be created */
+    store_fault_fn store_fault;          /* may be NULL; its context is the hypervisor */
 };
 
 /*

@@ -16,8 +16,7 @@ json_t *describe_address(uint64_t address)
     return json_string_nocheck(text);
 }
 
-/* Names of domains come from outside. */
-static json_t *describe_name(const char *name)
+json_t *describe_name(const char *name)
 {
     char text[DOMAIN_NAME_MAX];
 
@@ -137,16 +136,20 @@ static json_t *describe_foreign(const struct guest *guest, const struct state *s
 
 json_t *describe_guest(const struct guest *guest, const struct state *state)
 {
+    const struct created *created = created_find(&state->created, guest->identity.uuid);
     json_t *attachments = json_array();
     const struct attachment *attachment;
 
     TAILQ_FOREACH(attachment, &guest->attachments, guest_link)
         describe_append(&attachments, describe_attachment(attachment));
-    return json_pack("{s:o, s:I, s:s, s:s, s:I, s:o, s:o, s:b}", "name", describe_name(guest->name),
-                     "domid", (json_int_t)guest->identity.domid, "uuid", guest->uuid_text, "state",
-                     guest_state_name(guest), "memory", (json_int_t)(guest->memory_kib * 1024),
-                     "attachments", attachments, "foreign", describe_foreign(guest, state),
-                     "config_known", guest->config.known);
+    return json_pack("{s:o, s:I, s:s, s:s, s:I, s:o, s:o, s:b, s:b}", "name",
+                     describe_name(guest->name), "domid", (json_int_t)guest->identity.domid, "uuid",
+                     guest->uuid_text, "state",
+                     created && created_unsettled(created) ? created_state_name(created->state)
+                                                           : guest_state_name(guest),
+                     "memory", (json_int_t)(guest->memory_kib * 1024), "attachments", attachments,
+                     "foreign", describe_foreign(guest, state), "config_known", guest->config.known,
+                     "created", created != NULL);
 }
 
 json_t *describe_order(const struct order *order)

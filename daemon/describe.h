@@ -15,6 +15,7 @@
  * it: nothing is ever left out in silence.
  */
 void describe_append(json_t **array, json_t *object);
+json_t *describe_name(const char *name);    /* of a domain: it comes from outside */
 json_t *describe_address(uint64_t address); /* "0x7ffff000" */
 json_t *describe_attachment(const struct attachment *attachment);
 /* Without `except` (NULL: with all attachments). */

@@ -30,6 +30,10 @@
     X("attachment.restored", "an attachment is there again, in a guest that came back")            \
     X("attachment.lost", "an attachment could not be given back to a guest that came back")        \
     X("attachment.quarantined", "taking an attachment back failed, its pages are held")            \
+    X("guest.created", "xenshmd has created a guest")                                              \
+    X("guest.restarted", "a guest that xenshmd created was made anew, after its shutdown")         \
+    X("guest.ended", "a guest that xenshmd created is no more looked after")                       \
+    X("guest.failed", "a guest that xenshmd created could not be made anew")                       \
     X("order.failed", "a standing order could not be carried out")                                 \
     X("config.reloaded", "the configuration was read again")
 

@@ -90,11 +90,45 @@ int guest_expect(struct guests *guests, const struct domain_identity *identity,
     return 0;
 }
 
+static int copy_config(const struct hypervisor_config *config, struct hypervisor_config *ret_config)
+{
+    size_t size = config->iomem_count * sizeof(*config->iomem);
+
+    *ret_config = *config;
+    ret_config->iomem = malloc(size + 1);
+    if (!ret_config->iomem)
+        return -ENOMEM;
+    memcpy(ret_config->iomem, config->iomem, size);
+    return 0;
+}
+
+int guest_set_created(struct guests *guests, struct guest *guest, const struct created *created)
+{
+    struct hypervisor_config config;
+
+    if (copy_config(&created->facts.config, &config) < 0)
+        return -ENOMEM;
+    hypervisor_config_clear(&guest->config);
+    guest->config = config;
+    guests->holders_version++;
+    return 0;
+}
+
+static const struct created *find_created(const struct guests *guests, const struct guest *guest)
+{
+    return guests->created ? created_find(guests->created, guest->identity.uuid) : NULL;
+}
+
 /* Reads the configuration while it is unknown: once known it holds for the domain's whole life. */
 static void read_config(struct guests *guests, struct hypervisor *hypervisor, struct guest *guest)
 {
+    const struct created *created = find_created(guests, guest);
     struct hypervisor_config config = { 0 };
 
+    if (created && !guest->config.known) {
+        guest_set_created(guests, guest, created);
+        return;
+    }
     if (guest->config.known ||
         hypervisor_domain_config(hypervisor, guest->identity.domid, &config) < 0 || !config.known) {
         hypervisor_config_clear(&config);
@@ -145,7 +179,41 @@ bool guest_shutdown_returns(enum domain_shutdown reason)
 
 void guest_await(struct guest *guest, uint64_t milliseconds)
 {
-    guest->awaited_until = milliseconds ? clock_milliseconds() + milliseconds : 0;
+    if (milliseconds == GUEST_AWAIT_ALWAYS)
+        guest->awaited_until = GUEST_AWAIT_ALWAYS;
+    else
+        guest->awaited_until = milliseconds ? clock_milliseconds() + milliseconds : 0;
+}
+
+void guests_forget(struct guests *guests, const uint8_t uuid[static DOMAIN_UUID_SIZE])
+{
+    struct guest *guest;
+
+    RB_FOREACH(guest, guest_tree, &guests->tree)
+        if (memcmp(guest->identity.uuid, uuid, DOMAIN_UUID_SIZE) == 0 && guest->awaited_until) {
+            guest->awaited_until = 0;
+            guests->holders_version++;
+        }
+}
+
+struct guest *guest_of_created(struct guests *guests, const struct created *created)
+{
+    struct guest *guest;
+
+    RB_FOREACH(guest, guest_tree, &guests->tree)
+        if (guest->alive && (!created->domid || guest->identity.domid == created->domid) &&
+            memcmp(guest->identity.uuid, created->facts.uuid, DOMAIN_UUID_SIZE) == 0 &&
+            !created_has_preserved(created, guest->identity.domid))
+            return guest;
+    return NULL;
+}
+
+/* One that xenshmd created comes back when xenshmd says so. */
+static bool is_unsettled(const struct guests *guests, const struct guest *guest)
+{
+    const struct created *created = find_created(guests, guest);
+
+    return created && created_unsettled(created);
 }
 
 static void set_alive(struct guests *guests, struct guest *guest)
@@ -154,7 +222,10 @@ static void set_alive(struct guests *guests, struct guest *guest)
         guests->holders_version++;
     if (guest->listed)
         guest->awaited_until = 0;
-    else if (guest->alive && guest_shutdown_returns(guest->shutdown))
+    else if (guest->alive && is_unsettled(guests, guest))
+        guest_await(guest, GUEST_AWAIT_ALWAYS);
+    else if (guest->alive && !find_created(guests, guest) &&
+             guest_shutdown_returns(guest->shutdown))
         guest_await(guest, guests->restart_grace);
     guest->alive = guest->listed;
 }
@@ -464,12 +535,14 @@ static uint64_t maxmem(const struct guest *guest)
     return guest->list_maxmem_kib;
 }
 
-int guest_window(const struct guest *guest, const struct attachment *except,
-                 struct window_guest *ret_window, struct gfn_range **ret_taken)
+int guest_window(const struct guests *guests, const struct guest *guest,
+                 const struct attachment *except, struct window_guest *ret_window,
+                 struct gfn_range **ret_taken)
 {
     struct attachment *attachment;
     struct gfn_range *taken;
-    size_t count = guest->config.iomem_count;
+    const struct created *created = find_created(guests, guest);
+    size_t count = guest->config.iomem_count + (created ? created->facts.taken_count : 0);
 
     TAILQ_FOREACH(attachment, &guest->attachments, guest_link)
         count++;
@@ -480,6 +553,8 @@ int guest_window(const struct guest *guest, const struct attachment *except,
     for (size_t i = 0; i < guest->config.iomem_count; i++)
         taken[count++] =
             (struct gfn_range){ guest->config.iomem[i].gfn, guest->config.iomem[i].frames.count };
+    for (size_t i = 0; created && i < created->facts.taken_count; i++)
+        taken[count++] = created->facts.taken[i];
     TAILQ_FOREACH(attachment, &guest->attachments, guest_link)
         if (attachment != except)
             taken[count++] = attachment_frames(attachment);

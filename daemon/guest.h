@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include "created.h"
 #include "error.h"
 #include "segment.h"
 #include "tree.h"
@@ -42,6 +43,8 @@ struct guests {
     size_t count;
     uint64_t holders_version; /* changes whenever some guest's own iomem came, went or was read */
     uint64_t restart_grace;   /* milliseconds that a guest is awaited; set by the owner */
+    /* Set by the owner; may be NULL. What these hold is known before they have a configuration. */
+    const struct created_list *created;
 };
 
 void guests_init(struct guests *guests);
@@ -64,6 +67,16 @@ void guests_reap(struct guests *guests);
 bool guest_shutdown_returns(enum domain_shutdown reason);
 /* Awaits a guest that is not alive, for `milliseconds` from now on. */
 void guest_await(struct guest *guest, uint64_t milliseconds);
+#define GUEST_AWAIT_ALWAYS UINT64_MAX /* until guests_forget() */
+/* Awaits nobody with that UUID any more. */
+void guests_forget(struct guests *guests, const uint8_t uuid[static DOMAIN_UUID_SIZE]);
+/* What the guest holds is that which it was created with; of one that xenshmd created. -ENOMEM. */
+int guest_set_created(struct guests *guests, struct guest *guest, const struct created *created);
+/*
+ * Its living domain; while it has no whole one, whatever else lives with its UUID and is not among
+ * those that it has preserved: half-made ones. NULL: none.
+ */
+struct guest *guest_of_created(struct guests *guests, const struct created *created);
 /*
  * Is it, under whatever domid, running, shut down for a reboot after this one, or awaited? `guest`
  * itself counts only while awaited.
@@ -130,5 +143,6 @@ const char *guest_state_name(const struct guest *guest);
  * the array that it points to. The attachment `except` (may be NULL) is left out.
  * Returns 0 or -ENOMEM.
  */
-int guest_window(const struct guest *guest, const struct attachment *except,
-                 struct window_guest *ret_window, struct gfn_range **ret_taken);
+int guest_window(const struct guests *guests, const struct guest *guest,
+                 const struct attachment *except, struct window_guest *ret_window,
+                 struct gfn_range **ret_taken);

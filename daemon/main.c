@@ -11,6 +11,8 @@
 #include "uio.h"
 #include "uio_open.h"
 
+#define BUILDER "xenshm-builder"
+
 /* Opens every usable map; says of the others why they are not. Returns how many. */
 static size_t open_pools(const struct uio_maps *maps, struct daemon_pool *pools)
 {
@@ -50,6 +52,8 @@ static int run(struct config *config, struct options *options)
         .names = (const char *const *)config->pool_names,
         .compatibles = (const char *const *)config->pool_compatibles,
     };
+    _cleanup_(cleanup_free) char *program = builder_find(BUILDER);
+    struct builder_setup builder = { 0 };
     struct uio_maps maps = { 0 };
     _cleanup_(cleanup_free) struct daemon_pool *pools = NULL;
     struct daemon_setup setup = {
@@ -59,6 +63,11 @@ static int run(struct config *config, struct options *options)
     };
     int r;
 
+    builder.program = program;
+    if (program)
+        setup.builder = &builder;
+    else
+        log_warning("no " BUILDER " beside this program: guests cannot be created");
     r = hypervisor_xen_open(&setup.hypervisor);
     if (r < 0) {
         log_error("Xen cannot be reached: %s; is this Dom0, as root, with xenstored running?",

@@ -11,24 +11,25 @@ static json_t *counts(const struct dispatcher *dispatcher)
 {
     const struct state *state = dispatcher->state;
 
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "pools", (json_int_t)state->pool_count,
-                     "segments", (json_int_t)state->segments.count, "attachments",
-                     (json_int_t)state->segments.attachment_count, "guests",
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "pools",
+                     (json_int_t)state->pool_count, "segments", (json_int_t)state->segments.count,
+                     "attachments", (json_int_t)state->segments.attachment_count, "guests",
                      (json_int_t)state->guests.count, "connections",
                      (json_int_t)dispatcher->connections->count, "operations",
-                     (json_int_t)state->operations.count, "bad_store_files",
-                     (json_int_t)store_bad_count(state->store));
+                     (json_int_t)state->operations.count, "builders", (json_int_t)state->builders,
+                     "bad_store_files", (json_int_t)store_bad_count(state->store));
 }
 
 static json_t *limits(const struct dispatcher *dispatcher)
 {
     const struct state_limits *limits = &dispatcher->state->limits;
 
-    return json_pack("{s:i, s:i, s:i, s:I, s:I, s:I, s:I}", "line", XENSHM_LINE_MAX, "batch",
+    return json_pack("{s:i, s:i, s:i, s:I, s:I, s:I, s:I, s:I}", "line", XENSHM_LINE_MAX, "batch",
                      DISPATCH_BATCH_MAX, "batch_replies", DISPATCH_BATCH_REPLIES, "connections",
                      (json_int_t)dispatcher->max_connections, "segments",
                      (json_int_t)limits->segments, "attachments_per_guest",
-                     (json_int_t)limits->attachments, "operations", (json_int_t)limits->operations);
+                     (json_int_t)limits->attachments, "operations", (json_int_t)limits->operations,
+                     "builders", (json_int_t)limits->builders);
 }
 
 static json_t *orders(const struct orders *orders)

@@ -16,6 +16,8 @@ extern const struct method methods[];
 METHOD_DECLARE(daemon_status);
 METHOD_DECLARE(events_subscribe);
 METHOD_DECLARE(guest_attach);
+METHOD_DECLARE(guest_create);
+METHOD_DECLARE(guest_destroy);
 METHOD_DECLARE(guest_detach);
 METHOD_DECLARE(guest_list);
 METHOD_DECLARE(pool_list);

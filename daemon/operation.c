@@ -154,6 +154,15 @@ void *operation_new(size_t size, const struct operation *common, struct error *e
     return operation;
 }
 
+void *operation_new_own(size_t size, const struct operation *common)
+{
+    struct operation *operation = calloc(1, size);
+
+    if (operation)
+        *operation = *common;
+    return operation;
+}
+
 enum operation_turn operation_retry_until(struct operation *operation, uint64_t deadline)
 {
     if (clock_milliseconds() >= deadline)
@@ -168,6 +177,7 @@ static void run(struct operations *operations, struct operation *operation)
     enum operation_turn result;
 
     operation->running = true;
+    operation->parked = operation->woken = false;
     operation->last_turn = ++operations->turns;
     operation->wake_at = 0;
     result = operation->step(operation);
@@ -182,11 +192,16 @@ static void run(struct operations *operations, struct operation *operation)
     case OPERATION_SLEEP:
         operation->wake_at = clock_milliseconds() + OPERATION_SLEEP_TIME;
         break;
+    case OPERATION_PARK:
+        operation->parked = !operation->woken;
+        break;
     }
 }
 
 static bool ready(struct operation *operation)
 {
+    if (operation->parked)
+        return false;
     if (has_begun(operation))
         return true;
     return clock_milliseconds() >= operation->wake_at && !must_wait(operation);
@@ -238,13 +253,19 @@ void operation_submit(struct operation *operation)
     arm(operations, 0);
 }
 
+void operation_wake(struct operation *operation)
+{
+    operation->woken = true;
+    operation->parked = false;
+    arm(&operation->state->operations, 0);
+}
+
 int operation_submit_own(size_t size, const struct operation *common, struct attachment *attachment)
 {
-    struct operation *operation = calloc(1, size);
+    struct operation *operation = operation_new_own(size, common);
 
     if (!operation)
         return -ENOMEM;
-    *operation = *common;
     strcpy(operation->segment, attachment->segment->name);
     attachment->busy = operation;
     operation_submit(operation);

@@ -31,6 +31,7 @@ enum operation_turn {
     OPERATION_DONE,  /* result or error is set */
     OPERATION_AGAIN, /* more to do: call again in a later turn */
     OPERATION_SLEEP, /* nothing has begun yet: call again in OPERATION_SLEEP_TIME */
+    OPERATION_PARK,  /* it has begun, and waits for somebody else: call after operation_wake() */
 };
 
 #define OPERATION_SLEEP_TIME 20 /* milliseconds */
@@ -50,6 +51,8 @@ struct operation {
     bool no_guest;                     /* touches a segment only; `identity` says nothing */
     bool looked; /* the guests are as of this very turn: whoever submitted it has looked */
     bool running;
+    bool parked;
+    bool woken;             /* in the very turn in which it is going to park */
     uint64_t wake_at;       /* milliseconds, clock_milliseconds(); 0: not asleep */
     uint64_t last_turn;     /* when it had its last slice */
     operation_done_fn done; /* may be NULL */
@@ -85,6 +88,9 @@ void operations_clear(struct operations *operations);
  */
 void *operation_new(size_t size, const struct operation *common, struct error *error);
 
+/* The same for work of the daemon's own: whatever is under way. NULL: no memory. */
+void *operation_new_own(size_t size, const struct operation *common);
+
 /*
  * Submits work of the daemon's own on an attachment: `size` bytes as by operation_new(), whatever
  * is under way, with the attachment's segment; marks the attachment busy. Returns 0 or -ENOMEM.
@@ -97,6 +103,9 @@ int operation_submit_own(size_t size, const struct operation *common,
  * refusal forgotten; or, after `deadline` (clock_milliseconds()), OPERATION_DONE with it.
  */
 enum operation_turn operation_retry_until(struct operation *operation, uint64_t deadline);
+
+/* What a parked operation waits for has come; allowed at any time while it is submitted. */
+void operation_wake(struct operation *operation);
 
 /*
  * With `looked` set by a caller who has refreshed the guests in this turn. Takes over the operation

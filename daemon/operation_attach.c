@@ -35,6 +35,7 @@ struct attach {
     struct state_pool *pool;         /* NULL: any */
     struct params_address address;
     uint32_t uid;
+    bool reserve;                  /* for a guest that is being created */
     uint64_t deadline;             /* of waiting for unknown holders and dead guests */
     struct attachment *attachment; /* once claimed */
     struct placement placement;
@@ -83,6 +84,8 @@ static struct guest *check_guest(struct attach *attach)
     struct error *error = &attach->operation.error;
     struct guest *guest = guest_find(&attach->operation.state->guests, &attach->operation.identity);
 
+    if (attach->reserve && guest)
+        return guest;
     if (!guest || !guest->alive)
         error_set(error, XENSHM_GUEST_DYING, "the guest with domid %u is gone",
                   attach->operation.identity.domid);
@@ -218,6 +221,8 @@ static int check_and_claim(struct attach *attach)
         return attach->operation.error.code;
     r = attach->share[0] ? check_share_allowed(attach, guest)
                          : claim_allowed(state, &attach->operation.error);
+    if (r == 0 && !attach->reserve)
+        r = claim_check_settled(state, guest->identity.uuid, &attach->operation.error);
     if (r == 0)
         r = check_restored(attach, guest);
     if (r == 0)
@@ -273,11 +278,12 @@ static void commit_result(struct attach *attach)
 {
     json_t *result = describe_attachment(attach->attachment);
 
-    events_emit(&attach->operation.state->events, "attachment.attached", json_incref(result));
+    if (!attach->reserve)
+        events_emit(&attach->operation.state->events, "attachment.attached", json_incref(result));
     if (result && attach->placement.warning[0])
         json_object_set_new(result, "warning", json_string(attach->placement.warning));
-    log_info("segment %s: attached to guest %s (domid %u) at 0x%" PRIx64,
-             attach->attachment->segment->name, attach->attachment->guest_name,
+    log_info("segment %s: %s guest %s (domid %u) at 0x%" PRIx64, attach->attachment->segment->name,
+             attach->reserve ? "reserved for" : "attached to", attach->attachment->guest_name,
              attach->operation.identity.domid, gfn_address(attach->attachment->first));
     attach->operation.result = result;
     if (!result)
@@ -303,7 +309,7 @@ static int forward(struct attach *attach, bool *ret_again)
     case WIPE:
         return wipe(attach, ret_again);
     case PERSIST:
-        r = persist(attach, ATTACHMENT_ATTACHING);
+        r = persist(attach, attach->reserve ? ATTACHMENT_WAITING : ATTACHMENT_ATTACHING);
         attach->persisted = r == 0;
         bringup_start(&attach->bringup, attach->operation.state, attach->attachment);
         return r;
@@ -351,7 +357,7 @@ static int check_again(struct attach *attach)
 
     if (r < 0)
         return hypervisor_failed(attach, "listing the domains", r);
-    if (!attach->attachment->guest->alive)
+    if (!attach->attachment->guest->alive && !attach->reserve)
         return error_set(&attach->operation.error, XENSHM_GUEST_DYING, "guest '%s' died meanwhile",
                          attach->attachment->guest_name);
     return attach->phase == WIPE
@@ -379,7 +385,7 @@ static enum operation_turn attach_step(struct operation *operation)
             return OPERATION_AGAIN;
         if (r) {
             begin_roll_back(attach, true);
-        } else if (attach->phase == COMMIT) {
+        } else if (attach->phase == (attach->reserve ? PERSIST : COMMIT)) {
             commit_result(attach);
             return OPERATION_DONE;
         } else {
@@ -410,6 +416,7 @@ int operation_attach(struct state *state, const struct attach_request *request,
     attach->pages = bytes_to_pages(request->size);
     attach->address = request->address;
     attach->uid = request->uid;
+    attach->reserve = request->reserve;
     attach->pool = request->pool;
     attach->deadline = clock_milliseconds() + state->limits.holder_wait;
     if (request->segment)

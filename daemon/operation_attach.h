@@ -13,6 +13,11 @@ struct attach_request {
     struct params_address address;
     uint32_t uid; /* who owns a new segment */
     bool looked;  /* the guests are as of this turn */
+    /*
+     * The guest is only expected (guest_expect()): pages and address are reserved for it, wiped and
+     * persisted; the attachment waits until operation_restore() brings it in.
+     */
+    bool reserve;
 };
 
 /*

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "claim.h"
 #include "describe.h"
 #include "events.h"
 #include "log.h"
@@ -132,7 +133,7 @@ static struct attachment *pick(struct detach *detach)
         return NULL;
     }
     guest = find_guest(detach);
-    if (!guest)
+    if (!guest || claim_check_settled(state, guest->identity.uuid, &detach->operation.error) != 0)
         return NULL;
     if (detach->all)
         return first_idle(guest);

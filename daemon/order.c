@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "claim.h"
 #include "cleanup.h"
 #include "clock.h"
 #include "log.h"
@@ -265,7 +266,8 @@ static void serve_guests(struct state *state, struct order *order, struct segmen
         if (!guest->alive || guest->shutdown != DOMAIN_RUNNING || !is_meant(order->config, guest) ||
             find_served(order, &guest->identity))
             continue;
-        if (!guest->config.known && !state->limits.unknown_holders)
+        if ((!guest->config.known && !state->limits.unknown_holders) ||
+            claim_check_settled(state, guest->identity.uuid, &(struct error){ 0 }) != 0)
             continue;
         if (has_it(segment, guest, &busy)) {
             add_served(order, &guest->identity);

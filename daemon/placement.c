@@ -239,7 +239,7 @@ int placement_address(struct state *state, const struct guest *guest, const stru
         return error_set(error, XENSHM_ADDRESS_RESERVED,
                          "0x%" PRIx64 " is outside the guest's physical address space",
                          gfn_address(frames.first));
-    if (guest_window(guest, NULL, &window, &taken) < 0)
+    if (guest_window(&state->guests, guest, NULL, &window, &taken) < 0)
         return no_memory(error);
     r = window_check(&window, frames, &clash);
     if (r)

@@ -5,13 +5,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "attachment_wait.h"
 #include "clock.h"
 #include "holders.h"
+#include "lifecycle.h"
 #include "log.h"
 #include "operation_reclaim.h"
 #include "operation_restore.h"
 #include "order.h"
-#include "tell.h"
+#include "store_created.h"
 
 /* A domain is built in seconds: so long it is looked at so often, in milliseconds. */
 #define BUILDING_TIME 30000
@@ -134,7 +136,9 @@ static int load_segment(void *context, const struct store_segment *stored, const
 
 int reconcile_load(struct state *state)
 {
-    return store_load(state->store, load_segment, state);
+    int r = store_created_load(state->store, &state->created);
+
+    return r < 0 ? r : store_load(state->store, load_segment, state);
 }
 
 static void reclaim(struct state *state, struct attachment *attachment)
@@ -149,27 +153,6 @@ static void restore(struct state *state, struct attachment *attachment, const st
         log_error("segment %s: out of memory to give it back", attachment->segment->name);
 }
 
-/* Its guest is rebooting, or perhaps is: what it had stays reserved. */
-static void wait_for(struct state *state, struct attachment *attachment)
-{
-    int r;
-
-    if (attachment->state == ATTACHMENT_WAITING)
-        return;
-    attachment->state = ATTACHMENT_WAITING;
-    r = store_write(state->store, attachment->segment, NULL);
-    if (r < 0) {
-        /* It is as well kept so; the next look tries again. */
-        attachment->state = ATTACHMENT_ATTACHED;
-        log_error("segment %s: it cannot be written to the store: %s", attachment->segment->name,
-                  strerror(-r));
-        return;
-    }
-    log_info("segment %s: waits for guest %s to be back", attachment->segment->name,
-             attachment->guest_name);
-    tell_attachment(state, "attachment.waiting", attachment);
-}
-
 /* Of a guest that may have gone for a reboot: to its next domain, or wait, or give it up. */
 static void follow_away(struct state *state, struct attachment *attachment)
 {
@@ -177,11 +160,10 @@ static void follow_away(struct state *state, struct attachment *attachment)
     struct guest *successor = guest_successor(&state->guests, guest);
 
     if (successor) {
-        wait_for(state, attachment);
-        if (attachment->state == ATTACHMENT_WAITING)
+        if (attachment_wait(state, attachment))
             restore(state, attachment, successor);
     } else if (guest->alive || guest_is_awaited(&state->guests, guest)) {
-        wait_for(state, attachment);
+        attachment_wait(state, attachment);
     } else {
         reclaim(state, attachment);
     }
@@ -202,10 +184,18 @@ static void follow_guest(struct state *state, struct attachment *attachment)
     /* One that is off, or suspended, has what it has until it is gone. */
 }
 
+/* A guest in the hands of a builder: what it has stays as it is until that is done. */
+static bool is_held(const struct state *state, const struct attachment *attachment)
+{
+    const struct created *created = created_find(&state->created, attachment->identity.uuid);
+
+    return created && created_unsettled(created);
+}
+
 /* May end at once: then the attachment is gone, and with its last one the segment. */
 static void reconcile_attachment(struct state *state, struct attachment *attachment)
 {
-    if (attachment->busy)
+    if (attachment->busy || is_held(state, attachment))
         return;
     if (attachment->state == ATTACHMENT_ATTACHED || attachment->state == ATTACHMENT_WAITING)
         follow_guest(state, attachment);
@@ -248,9 +238,10 @@ static void reconcile_segment(struct state *state, struct segment *segment)
 static void arrange_next(struct state *state)
 {
     uint64_t now = clock_milliseconds();
-    uint64_t end = guests_next_end(&state->guests);
+    uint64_t end = guests_next_end(&state->guests), retry = lifecycle_next(state);
     struct timeval delay;
 
+    end = retry < end ? retry : end;
     if (guests_any_being_built(&state->guests, BUILDING_TIME))
         end = end < now + BUILDING_LOOK ? end : now + BUILDING_LOOK;
     if (end == UINT64_MAX || !state->reconcile_event)
@@ -270,6 +261,7 @@ void reconcile(struct state *state)
         log_error("listing the domains failed: %s", strerror(-r));
         return;
     }
+    lifecycle_apply(state);
     for (segment = segment_first(&state->segments); segment; segment = next) {
         next = segment_next(segment);
         reconcile_segment(state, segment);

@@ -34,8 +34,11 @@ void reload_apply_limits(struct reload *reload)
         .holder_wait = config->holder_wait,
         .unknown_holders = config->unknown_holders,
         .restart_grace = config->restart_grace,
+        .builders = config->builders,
+        .builder_timeout = config->builder_timeout,
     };
     reload->state->guests.restart_grace = config->restart_grace;
+    reload->state->compatible = config->guest_compatible;
 }
 
 /*

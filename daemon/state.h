@@ -10,6 +10,8 @@
 
 #include <event2/event.h>
 
+#include "builder.h"
+#include "created.h"
 #include "events.h"
 #include "guest.h"
 #include "hypervisor.h"
@@ -21,11 +23,13 @@
 
 struct state_limits {
     uint64_t segments;
-    uint64_t attachments;   /* of one guest */
-    uint64_t operations;    /* under way or waiting */
-    uint64_t holder_wait;   /* milliseconds that an allocation waits for unknown holders */
-    bool unknown_holders;   /* allocate in spite of them */
-    uint64_t restart_grace; /* milliseconds that a rebooting guest is awaited */
+    uint64_t attachments;     /* of one guest */
+    uint64_t operations;      /* under way or waiting */
+    uint64_t holder_wait;     /* milliseconds that an allocation waits for unknown holders */
+    bool unknown_holders;     /* allocate in spite of them */
+    uint64_t restart_grace;   /* milliseconds that a rebooting guest is awaited */
+    uint64_t builders;        /* at work at once */
+    uint64_t builder_timeout; /* milliseconds that one may take */
 };
 
 struct state {
@@ -36,6 +40,10 @@ struct state {
     size_t pool_count;
     struct segments segments;
     struct guests guests;
+    struct created_list created;         /* of the guests, those that xenshmd created */
+    const struct builder_setup *builder; /* NULL: guests cannot be created */
+    size_t builders;                     /* at work */
+    const char *compatible;              /* of segments in the device trees of guests */
     struct operations operations;
     struct orders orders;
     struct events events;

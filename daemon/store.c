@@ -1,23 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "store.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cleanup.h"
 #include "log.h"
-
-#define STORE_SUFFIX ".json"
-#define STORE_TEMPORARY ".tmp" /* of a name that begins with a dot, which no segment's does */
-/* Longest file that is read; a segment with as many attachments as Xen has domids fits. */
-#define STORE_FILE_MAX (16 * 1024 * 1024)
+#include "store_file.h"
 
 /* A file that could not be understood. */
 struct bad_file {
@@ -26,35 +19,25 @@ struct bad_file {
 };
 
 struct store {
+    char *state_dir; /* absolute */
     int dir;
+    int guests;
     STAILQ_HEAD(, bad_file) bad;
     store_fault_fn fault;
     void *fault_context;
 };
 
-static int make_folder(int parent, const char *path, mode_t mode)
-{
-    return mkdirat(parent, path, mode) < 0 && errno != EEXIST ? -errno : 0;
-}
-
 int store_open(const char *state_dir, struct store **ret_store)
 {
-    _cleanup_(cleanup_close) int parent = -1, dir = -1;
+    _cleanup_(cleanup_close) int dir = store_file_open_folder(state_dir, "segments");
+    _cleanup_(cleanup_close) int guests = -1;
     struct store *store;
-    int r;
 
-    r = make_folder(AT_FDCWD, state_dir, 0755);
-    if (r < 0)
-        return r;
-    parent = open(state_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (parent < 0)
-        return -errno;
-    r = make_folder(parent, "segments", 0700);
-    if (r < 0)
-        return r;
-    dir = openat(parent, "segments", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (dir < 0)
-        return -errno;
+        return dir;
+    guests = store_file_open_folder(state_dir, "guests");
+    if (guests < 0)
+        return guests;
     /* Two daemons with one store would give pages away twice. */
     if (flock(dir, LOCK_EX | LOCK_NB) < 0)
         return -EBUSY;
@@ -62,7 +45,13 @@ int store_open(const char *state_dir, struct store **ret_store)
     if (!store)
         return -ENOMEM;
     STAILQ_INIT(&store->bad);
+    store->state_dir = realpath(state_dir, NULL);
     store->dir = steal_fd(&dir);
+    store->guests = steal_fd(&guests);
+    if (!store->state_dir) {
+        store_close(store);
+        return -ENOMEM;
+    }
     *ret_store = store;
     return 0;
 }
@@ -78,6 +67,8 @@ struct store *store_close(struct store *store)
         free(bad);
     }
     close(store->dir);
+    close(store->guests);
+    free(store->state_dir);
     free(store);
     return NULL;
 }
@@ -88,94 +79,39 @@ void store_set_fault(struct store *store, store_fault_fn fault, void *context)
     store->fault_context = context;
 }
 
-static int planted_fault(const struct store *store, const char *operation)
+int store_fault(const struct store *store, const char *operation)
 {
     return store->fault ? store->fault(store->fault_context, operation) : 0;
 }
 
-static int write_all(int fd, const char *text, size_t length)
+int store_guests_folder(const struct store *store)
 {
-    while (length > 0) {
-        ssize_t n = write(fd, text, length);
-
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0)
-            return -errno;
-        text += n;
-        length -= (size_t)n;
-    }
-    return 0;
+    return store->guests;
 }
 
-/* Writes `temporary` and renames it to `name`; on failure nothing is left behind. */
-static int replace_file(int dir, const char *temporary, const char *name, const char *text)
+const char *store_folder(const struct store *store)
 {
-    int fd, r;
-
-    fd = openat(dir, temporary, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return -errno;
-    r = write_all(fd, text, strlen(text));
-    if (close(fd) < 0 && r == 0)
-        r = -errno;
-    if (r == 0 && renameat(dir, temporary, dir, name) < 0)
-        r = -errno;
-    if (r < 0)
-        unlinkat(dir, temporary, 0);
-    return r;
+    return store->state_dir;
 }
 
 int store_write(struct store *store, const struct segment *segment, const struct attachment *except)
 {
     _cleanup_(cleanup_free) char *text = NULL;
-    char name[PARAMS_NAME_MAX + 16], temporary[PARAMS_NAME_MAX + 16];
     int r;
 
-    r = planted_fault(store, "store_write");
+    r = store_fault(store, "store_write");
     if (r < 0)
         return r;
     text = store_text(segment, except);
-    if (!text)
-        return -ENOMEM;
-    snprintf(name, sizeof(name), "%s" STORE_SUFFIX, segment->name);
-    snprintf(temporary, sizeof(temporary), ".%s" STORE_TEMPORARY, segment->name);
-    return replace_file(store->dir, temporary, name, text);
+    return text ? store_file_write(store->dir, segment->name, text) : -ENOMEM;
 }
 
 int store_remove(struct store *store, const char *name)
 {
-    char file[PARAMS_NAME_MAX + 16];
     int r;
 
-    r = planted_fault(store, "store_remove");
-    if (r < 0)
-        return r;
-    snprintf(file, sizeof(file), "%s" STORE_SUFFIX, name);
-    return unlinkat(store->dir, file, 0) < 0 && errno != ENOENT ? -errno : 0;
-}
-
-static int read_file(int dir, const char *name, char **ret_text, size_t *ret_length)
-{
-    _cleanup_(cleanup_close) int fd = -1;
-    _cleanup_(cleanup_free) char *text = NULL;
-    struct stat st;
-    ssize_t n;
-
-    fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-    if (fd < 0 || fstat(fd, &st) < 0)
-        return -errno;
-    if (!S_ISREG(st.st_mode) || st.st_size > STORE_FILE_MAX)
-        return -EINVAL;
-    text = malloc((size_t)st.st_size + 1);
-    if (!text)
-        return -ENOMEM;
-    n = read(fd, text, (size_t)st.st_size);
-    if (n < 0)
-        return -errno;
-    *ret_length = (size_t)n;
-    *ret_text = steal_pointer(&text);
-    return 0;
+    r = store_fault(store, "store_remove");
+    return r < 0 ? r : store_file_remove(store->dir, name);
 }
 
 static int count_bad(struct store *store, const char *file, const char *why)
@@ -198,14 +134,6 @@ static bool name_matches(const char *file, const char *segment)
     return strncmp(file, segment, length) == 0 && strcmp(file + length, STORE_SUFFIX) == 0;
 }
 
-static bool is_temporary(const char *file)
-{
-    size_t length = strlen(file), suffix = strlen(STORE_TEMPORARY);
-
-    return file[0] == '.' && length > suffix &&
-           strcmp(file + length - suffix, STORE_TEMPORARY) == 0;
-}
-
 /* Returns 0, whatever the file is like, or -ENOMEM. */
 static int load_file(struct store *store, const char *file,
                      int (*each)(void *, const struct store_segment *, const char *), void *context)
@@ -216,7 +144,7 @@ static int load_file(struct store *store, const char *file,
     size_t length = 0;
     int r = 0;
 
-    if (read_file(store->dir, file, &text, &length) < 0 ||
+    if (store_file_read(store->dir, file, &text, &length) < 0 ||
         store_parse(text, length, &segment, &why) < 0)
         r = count_bad(store, file, why);
     else if (!name_matches(file, segment.name))
@@ -227,45 +155,26 @@ static int load_file(struct store *store, const char *file,
     return r;
 }
 
-/* Every entry of the folder but "." and "..". Returns 0 or -errno. */
-static int load_files(struct store *store, DIR *dir,
-                      int (*each)(void *, const struct store_segment *, const char *),
-                      void *context)
-{
-    struct dirent *entry;
-    int r = 0;
+struct loading {
+    struct store *store;
+    int (*each)(void *context, const struct store_segment *segment, const char *file);
+    void *context;
+};
 
-    while (r == 0 && (errno = 0, entry = readdir(dir))) {
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-            continue;
-        if (is_temporary(entry->d_name))
-            unlinkat(store->dir, entry->d_name, 0);
-        else
-            r = load_file(store, entry->d_name, each, context);
-    }
-    return r ? r : -errno;
+static int load_entry(void *context, const char *entry)
+{
+    struct loading *loading = context;
+
+    return load_file(loading->store, entry, loading->each, loading->context);
 }
 
 int store_load(struct store *store,
                int (*each)(void *context, const struct store_segment *segment, const char *file),
                void *context)
 {
-    DIR *dir;
-    int fd, r;
+    struct loading loading = { store, each, context };
 
-    fd = fcntl(store->dir, F_DUPFD_CLOEXEC, 0);
-    if (fd < 0)
-        return -errno;
-    dir = fdopendir(fd);
-    if (!dir) {
-        r = -errno;
-        close(fd);
-        return r;
-    }
-    rewinddir(dir);
-    r = load_files(store, dir, each, context);
-    closedir(dir);
-    return r;
+    return store_file_each(store->dir, load_entry, &loading);
 }
 
 size_t store_bad_count(struct store *store)

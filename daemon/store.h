@@ -38,7 +38,7 @@ struct store_segment {
 };
 
 /*
- * Opens the folder `segments` in `state_dir` (both are made if missing, mode 0755 and 0700).
+ * Opens the folders `segments` and `guests` in `state_dir` (made if missing, mode 0755 and 0700).
  * Returns 0 or -errno; -EBUSY: another process has it open. The caller owns *ret_store:
  * store_close().
  */
@@ -86,3 +86,9 @@ int store_parse(const char *text, size_t length, struct store_segment *ret_segme
  */
 typedef int (*store_fault_fn)(void *context, const char *operation);
 void store_set_fault(struct store *store, store_fault_fn fault, void *context);
+
+/* For store_created.c: the planted fault of a call, or 0; the folder `guests`; its parent's path.
+ */
+int store_fault(const struct store *store, const char *operation);
+int store_guests_folder(const struct store *store);
+const char *store_folder(const struct store *store);

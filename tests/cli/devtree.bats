@@ -208,3 +208,51 @@ device_tree = "guest.dtb"'
     expect_complaint "*cannot reach xenshmd at none*"
     [ ! -e guest2.dtb ]
 }
+
+@test "dt guest: added to the guest's own tree" {
+    start_daemon --guest guest1 --pool 1M
+    run -0 ctl alloc data 4K
+    run -0 ctl alloc serial 4K
+    dtc -q -I dts -O dtb -o own.dtb - <<'END'
+/dts-v1/;
+/ {
+    aliases { serial1 = &uart; };
+    passthrough {
+        compatible = "simple-bus";
+        ranges;
+        #address-cells = <1>;
+        #size-cells = <1>;
+        uart: serial@ff010000 {
+            compatible = "xlnx,xuartps";
+            reg = <0xff010000 0x1000>;
+            interrupts = <0 22 4>;
+        };
+    };
+};
+END
+    cp own.dtb guest.dtb
+    run -0 --separate-stderr ctl dt guest data --base guest.dtb -o guest.dtb
+    expect 'iomem = [ "0x7ff00,1@0x3a000" ]
+device_tree = "guest.dtb"'
+    [ "$(fdtget -l guest.dtb /passthrough)" = $'serial@ff010000\ndata@3a000000' ]
+    [ "$(fdtget -t x guest.dtb /passthrough/data@3a000000 reg)" = "3a000000 1000" ]
+    # Nothing else has changed.
+    fdtput -r guest.dtb /passthrough/data@3a000000
+    [ "$(dtc -q -I dtb -O dts guest.dtb)" = "$(dtc -q -I dtb -O dts own.dtb)" ]
+    run -0 --separate-stderr ctl dt guest data --base own.dtb --dts
+    dtc -q -I dts -O dtb -o again.dtb <<<"$output"
+    [ "$(fdtget -t x again.dtb /aliases serial1)" = "$(fdtget -t x own.dtb /aliases serial1)" ]
+    [ "$(fdtget -t x again.dtb /passthrough/data@3a000000 reg)" = "3a000000 1000" ]
+
+    run -1 --separate-stderr ctl dt guest serial --base own.dtb -o guest2.dtb
+    expect "" "xenshmctl: dt guest: own.dtb: serial: /passthrough has a node of this name already; use another name \
+(CONFIG_INVALID)"
+    run -1 --separate-stderr ctl dt guest data --address 0xff010000 --base own.dtb -o guest2.dtb
+    expect "" "xenshmctl: dt guest: own.dtb: data at 0xff010000 overlaps /passthrough/serial@ff010000 (0x1000 bytes at \
+0xff010000); place it elsewhere (ADDRESS_IN_USE)"
+    run -1 --separate-stderr ctl dt guest data --base none.dtb -o guest2.dtb
+    expect_complaint "*cannot read 'none.dtb': No such file or directory*"
+    run -1 --separate-stderr ctl dt guest data --base /dev/null -o guest2.dtb
+    expect_complaint "*/dev/null: not a device tree: 0 bytes are less than a header*"
+    [ ! -e guest2.dtb ]
+}

@@ -109,13 +109,77 @@ static void guest(const uint8_t *data, size_t size)
             .size = (uint64_t)data[10] << (data[11] & 31),
         };
     }
-    r = devtree_guest(segments, count, "uio-dev", &blob, &error);
+    r = devtree_guest(NULL, 0, segments, count, "uio-dev", &blob, &error);
     MUST(r == 0 || (r > 0 && r == error.code && error.message[0]));
     if (r)
         return;
     MUST(devtree_validate(blob.data, blob.size, &error) == 0);
     print_source(&blob, "/");
     devtree_blob_clear(&blob);
+}
+
+/* Returns how many ranges there are; the caller frees *ret. */
+static size_t read_ranges(const struct devtree_blob *tree, struct devtree_range **ret)
+{
+    struct error error = { 0 };
+    size_t count;
+
+    MUST(devtree_guest_ranges(tree->data, tree->size, ret, &count, &error) == 0);
+    MUST(!count == !*ret);
+    return count;
+}
+
+/* What was there is there, and the segments after it. */
+static void check_merged(const struct devtree_blob *base, const struct devtree_blob *merged,
+                         const struct devtree_segment *segments, size_t count)
+{
+    struct devtree_range *before, *after;
+    size_t before_count = read_ranges(base, &before), after_count;
+    struct error error = { 0 };
+
+    MUST(devtree_validate(merged->data, merged->size, &error) == 0);
+    after_count = read_ranges(merged, &after);
+    MUST(after_count == before_count + count);
+    for (size_t i = 0; i < before_count; i++)
+        MUST(before[i].address == after[i].address && before[i].size == after[i].size);
+    for (size_t i = 0; i < count; i++) {
+        const struct devtree_range *range = &after[before_count + i];
+
+        MUST(range->address == segments[i].address && range->size == segments[i].size);
+        for (size_t j = 0; j < before_count; j++)
+            MUST(before[j].address - range->address >= range->size &&
+                 range->address - before[j].address >= before[j].size);
+    }
+    free(before);
+    free(after);
+}
+
+/* The tree as a guest's own, up to two segments added to it. */
+static void merge(const struct devtree_blob *base, const uint8_t choice[8])
+{
+    uint64_t address = (uint64_t)(choice[1] | choice[2] << 8 | choice[3] << 16) << 12;
+    uint64_t length = ((uint64_t)choice[4] + 1) << (12 + choice[5] % 24);
+    struct devtree_segment segments[] = { { "data", address, length },
+                                          { "guest1-0", address + length, 4096 } };
+    struct devtree_range *ranges;
+    struct devtree_blob merged;
+    struct error error = { 0 };
+    size_t count;
+    int r;
+
+    r = devtree_guest_ranges(base->data, base->size, &ranges, &count, &error);
+    MUST(r == 0 || (r > 0 && r == error.code && error.message[0]));
+    if (r == 0)
+        free(ranges);
+    error = (struct error){ 0 };
+    count = choice[6] % 3;
+    r = devtree_guest(base->data, base->size, segments, count, "uio-dev", &merged, &error);
+    MUST(r == 0 || (r > 0 && r == error.code && error.message[0]));
+    if (r)
+        return;
+    check_merged(base, &merged, segments, count);
+    print_source(&merged, "/");
+    devtree_blob_clear(&merged);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -131,6 +195,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     reserve(tree.data, size, choice);
     print_source(&tree, "/");
     guest(data, size);
+    merge(&tree, choice);
     devtree_blob_clear(&tree);
     return 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Finding mistakes in a host's tree, a guest's tree, and trees that are none. */
+/* Finding mistakes in a host's tree, and trees that are none. */
 #include "test.h"
 
 #include <errno.h>
@@ -329,75 +329,6 @@ static void test_broken_trees(void **state)
         }
 }
 
-/* ---- a guest's tree */
-
-static void test_guest(void **state)
-{
-    struct devtree_segment segments[] = { { "guest1-0", 0x3a000000, 0x1000 },
-                                          { "data", 0x100000000, GIB(8) } };
-    struct devtree_blob blob;
-    char *text;
-
-    error = (struct error){ 0 };
-    assert_int_equal(devtree_guest(segments, 2, "uio-dev", &blob, &error), 0);
-    assert_int_equal(fdt_check_full(blob.data, blob.size), 0);
-    assert_text(blob.data, "/passthrough", "compatible", "simple-bus");
-    assert_text(blob.data, "/passthrough/data@100000000", "compatible", "uio-dev");
-    ASSERT_REG(blob.data, "/passthrough/guest1-0@3a000000", 0x3a000000, 0x1000);
-    ASSERT_REG(blob.data, "/passthrough/data@100000000", 0x100000000, GIB(8));
-    assert_int_equal(devtree_source(&blob, "/", 4, &text, &error), 0);
-    assert_non_null(strstr(text, "/ {\n"
-                                 "\t#address-cells = <0x2>;\n"
-                                 "\t#size-cells = <0x2>;\n"
-                                 "\n"
-                                 "\tpassthrough {\n"
-                                 "\t\tcompatible = \"simple-bus\";\n"
-                                 "\t\tranges;\n"));
-    free(text);
-    devtree_blob_clear(&blob);
-}
-
-static void assert_guest_refused(const struct devtree_segment *segments, size_t count,
-                                 const char *compatible, int code, const char *expected)
-{
-    struct devtree_blob blob;
-
-    error = (struct error){ 0 };
-    assert_int_equal(devtree_guest(segments, count, compatible, &blob, &error), code);
-    assert_non_null(strstr(error.message, expected));
-}
-
-static void test_guest_refused(void **state)
-{
-    struct devtree_segment a = { "a", 0x3a000000, 0x2000 };
-    struct devtree_segment pair[] = { a, { "b", 0x3a001000, 0x1000 } };
-
-    assert_guest_refused(pair, 2, "uio-dev", XENSHM_ADDRESS_IN_USE, "b at 0x3a001000 overlaps a");
-    pair[1].name = "a";
-    assert_guest_refused(pair, 2, "uio-dev", XENSHM_CONFIG_INVALID, "a is given twice");
-    assert_guest_refused(&a, 1, "", XENSHM_CONFIG_INVALID, "compatible");
-    a.address = 0x800;
-    assert_guest_refused(&a, 1, "uio-dev", XENSHM_CONFIG_INVALID, "not whole pages");
-    a.address = UINT64_MAX - 4095;
-    assert_guest_refused(&a, 1, "uio-dev", XENSHM_CONFIG_INVALID, "not whole pages");
-    a.address = 0;
-    a.size = 0;
-    assert_guest_refused(&a, 1, "uio-dev", XENSHM_CONFIG_INVALID, "not whole pages");
-    a.name = "a/b";
-    assert_guest_refused(&a, 1, "uio-dev", XENSHM_CONFIG_INVALID, "'a/b' cannot be the name");
-}
-
-static void test_guest_no_memory(void **state)
-{
-    struct devtree_segment segment = { "a", 0x3a000000, 0x1000 };
-    struct devtree_blob blob;
-
-    error = (struct error){ 0 };
-    fault_after(0);
-    assert_int_equal(devtree_guest(&segment, 1, "uio-dev", &blob, &error), -ENOMEM);
-    assert_true(fault_end());
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -408,8 +339,7 @@ int main(void)
         cmocka_unit_test(test_unreadable_reg),  cmocka_unit_test(test_which_nodes),
         cmocka_unit_test(test_check_no_memory), cmocka_unit_test(test_not_a_tree),
         cmocka_unit_test(test_depth),           cmocka_unit_test(test_long_property_names),
-        cmocka_unit_test(test_broken_trees),    cmocka_unit_test(test_guest),
-        cmocka_unit_test(test_guest_refused),   cmocka_unit_test(test_guest_no_memory),
+        cmocka_unit_test(test_broken_trees),
     };
 
     return RUN_TESTS("devtree_check", tests);

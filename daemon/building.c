@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "building.h"
+
+#include <string.h>
+
+bool building_possible(const struct state *state)
+{
+    return state->builders < state->limits.builders;
+}
+
+static void on_reply(void *context, json_t *reply, const struct error *error)
+{
+    struct building *building = context;
+    struct state *state = building->operation->state;
+
+    building->waiting = false;
+    building->reply = json_incref(reply);
+    building->error = error ? *error : (struct error){ 0 };
+    if (!reply || json_object_get(reply, "done")) {
+        building->builder = NULL;
+        state->builders--;
+    }
+    /* What a toolstack does to domains shows sooner so than by any hint. */
+    state_request_reconcile(state);
+    operation_wake(building->operation);
+}
+
+static void drop_reply(struct building *building)
+{
+    json_decref(building->reply);
+    building->reply = NULL;
+}
+
+int building_start(struct building *building, struct operation *operation, json_t *request,
+                   struct error *error)
+{
+    struct state *state = operation->state;
+    int r;
+
+    *building = (struct building){ .operation = operation };
+    if (!state->builder) {
+        json_decref(request);
+        return error_set(error, XENSHM_UNSUPPORTED, "this daemon has no builder of guests");
+    }
+    r = builder_start(state->base, state->builder, request, state->limits.builder_timeout, on_reply,
+                      building, &building->builder);
+    if (r < 0)
+        return error_set(error, XENSHM_HYPERVISOR_FAILED, "the builder %s cannot be started: %s",
+                         state->builder->program, strerror(-r));
+    state->builders++;
+    building->waiting = true;
+    return 0;
+}
+
+void building_say(struct building *building, json_t *line)
+{
+    drop_reply(building);
+    building->waiting = true;
+    builder_say(building->builder, line);
+}
+
+void building_clear(struct building *building)
+{
+    if (building->builder)
+        building->operation->state->builders--;
+    building->builder = builder_free(building->builder);
+    building->waiting = false;
+    drop_reply(building);
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "message.h"
+#include "methods.h"
+#include "operation_create.h"
+
+struct args {
+    json_t *config;
+    json_t *shares;
+    bool paused;
+};
+
+const struct params_field method_guest_create_fields[] = {
+    PARAMS_FIELD(PARAMS_JSON, struct args, config, true,
+                 "libxl's configuration of a domain, as `xl create --dryrun` prints it"),
+    PARAMS_FIELD(PARAMS_JSON, struct args, shares, false,
+                 "what it is to have: [{size | segment, [name], [pool], [address]}], as for "
+                 "guest.attach"),
+    PARAMS_FIELD(PARAMS_BOOL, struct args, paused, false, "leave it paused"),
+    PARAMS_END,
+};
+
+METHOD_ARGS_FIT(struct args);
+
+/* One of `shares`. */
+struct share {
+    uint64_t size;
+    const char *segment;
+    const char *name;
+    const char *pool;
+    struct params_address address;
+};
+
+static const struct params_field share_fields[] = {
+    PARAMS_FIELD(PARAMS_SIZE, struct share, size, false, ""),
+    PARAMS_FIELD(PARAMS_NAME, struct share, segment, false, ""),
+    PARAMS_FIELD(PARAMS_NAME, struct share, name, false, ""),
+    PARAMS_FIELD(PARAMS_STRING, struct share, pool, false, ""),
+    PARAMS_FIELD(PARAMS_PLACE, struct share, address, false, ""),
+    PARAMS_END,
+};
+
+static int check_share(const struct share *share, struct error *error)
+{
+    if (!share->size == !share->segment)
+        return error_set(error, MESSAGE_INVALID_PARAMS,
+                         "Invalid params: give either 'size' or 'segment' for each of 'shares'");
+    if (share->segment && (share->name || share->pool))
+        return error_set(error, MESSAGE_INVALID_PARAMS,
+                         "Invalid params: '%s' is for a new segment, not for an existing one",
+                         share->name ? "name" : "pool");
+    return 0;
+}
+
+static int read_share(struct request *request, json_t *item, struct create_share *ret_share,
+                      struct error *error)
+{
+    struct share share = { 0 };
+    struct state_pool *pool = NULL;
+
+    if (!json_is_object(item))
+        return error_set(error, MESSAGE_INVALID_PARAMS,
+                         "Invalid params: 'shares' must be an array of objects");
+    if (params_decode(share_fields, item, &share, error) || check_share(&share, error))
+        return error->code;
+    if (share.pool && !(pool = state_find_pool(request->state, share.pool)))
+        return error_set(error, XENSHM_POOL_UNKNOWN, "no pool is called '%s'", share.pool);
+    *ret_share = (struct create_share){
+        .size = share.size,
+        .segment = share.segment,
+        .name = share.name,
+        .pool = pool,
+        .address = share.address,
+    };
+    return 0;
+}
+
+static int create(struct request *request, const struct args *args, struct error *error)
+{
+    size_t count = json_array_size(args->shares);
+    _cleanup_(cleanup_free) struct create_share *shares = calloc(count + 1, sizeof(*shares));
+
+    if (!shares)
+        return error_set(error, MESSAGE_INTERNAL_ERROR, "out of memory");
+    for (size_t i = 0; i < count; i++)
+        if (read_share(request, json_array_get(args->shares, i), &shares[i], error))
+            return error->code;
+    return operation_create(request->state,
+                            &(struct create_request){
+                                .config = args->config,
+                                .shares = shares,
+                                .share_count = count,
+                                .paused = args->paused,
+                                .uid = request->peer.uid,
+                            },
+                            request_done, request, error);
+}
+
+void method_guest_create(struct request *request, const void *decoded)
+{
+    const struct args *args = decoded;
+    struct error error = { 0 };
+
+    if (!json_is_object(args->config))
+        error_set(&error, MESSAGE_INVALID_PARAMS, "Invalid params: 'config' must be an object");
+    else if (args->shares && !json_is_array(args->shares))
+        error_set(&error, MESSAGE_INVALID_PARAMS,
+                  "Invalid params: 'shares' must be an array of objects");
+    else if (create(request, args, &error) == 0)
+        return;
+    request_refuse(request, &error);
+}
