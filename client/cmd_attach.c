@@ -1,20 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* attach: pages for a guest, as a new segment of a given size or as a share of an existing one. */
+#include "attachment.h"
 #include "cleanup.h"
 #include "commands.h"
-#include "print.h"
 #include "size_argument.h"
 
 static enum exit_status show_attached(const struct invocation *invocation, json_t *result)
 {
-    char size[SIZE_TEXT_MAX];
-    int r;
-
-    r = print_text("%s: %s at %s in %s (host %s)", print_member(result, "segment"),
-                   print_member_size(result, "size", size), print_member(result, "guest_address"),
-                   print_member(json_object_get(result, "guest"), "name"),
-                   print_member(result, "host_address"));
-    return r ? complain_memory(invocation) : STATUS_DONE;
+    return attachment_print(result) ? complain_memory(invocation) : STATUS_DONE;
 }
 
 static enum exit_status add_size_or_segment(const struct invocation *invocation, json_t *params)

@@ -22,6 +22,8 @@ static void print_command(FILE *out, const struct command *command)
         fprintf(out, "%s xenshmctl %s%s%s\n", i ? "      " : "usage:", command->name,
                 *command->forms[i] ? " " : "", command->forms[i]);
     fprintf(out, "\n%s: %s\n", command->name, command->help);
+    if (command->notes)
+        fprintf(out, "\n%s", command->notes);
     if (command->options) {
         fputs("\noptions:\n", out);
         print_options(out, command->options);

@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "commands.h"
 
+#include <stdint.h>
 #include <string.h>
+
+/* A guest's bootloader or hotplug scripts may take minutes. */
+#define BUILD_TIMEOUT 600
 
 const struct option global_options[] = {
     { "socket", 0, "PATH", "where xenshmd listens" },
     { "json", 0, NULL, "print the daemon's result as one line of JSON" },
-    { "timeout", 0, "SEC", "seconds to wait for the daemon (60)" },
+    { "timeout", 0, "SEC", "seconds to wait (60; create and destroy: 600)" },
     { "help", 'h', NULL, "print this help" },
     { "version", 0, NULL, "print the version" },
     { 0 },
@@ -17,6 +21,15 @@ static const struct option attach_options[] = {
     { "pool", 0, "POOL", "pool to take the pages from" },
     { "segment", 0, "NAME", "share this existing segment" },
     { "address", 0, "ADDR|identity", "place in the guest: 0x..., or as on the host" },
+    { 0 },
+};
+
+static const struct option create_options[] = {
+    { "name", 0, "NAME", "name of the new segment (GUEST-0, GUEST-1, ...)" },
+    { "pool", 0, "POOL", "pool to take the pages from" },
+    { "segment", 0, "NAME", "share this existing segment" },
+    { "address", 0, "ADDR|identity", "place in the guest: 0x..., or as on the host" },
+    { "paused", 0, NULL, "leave the guest paused" },
     { 0 },
 };
 
@@ -79,6 +92,32 @@ static const struct command commands[] = {
         .options = detach_options,
         .help = "take a segment away from a guest",
         .run = cmd_detach,
+    },
+    {
+        .name = "create",
+        .forms = { "CONFIG [KEY=VALUE]... [SHARE]... [--paused]" },
+        .min_arguments = 1,
+        .max_arguments = SIZE_MAX,
+        .options = create_options,
+        .help = "create a guest that shares pages from the start",
+        .notes = "SHARE is one of\n"
+                 "  SIZE [--name NAME] [--pool POOL] [--address ADDR|identity]\n"
+                 "  --segment NAME [--address ADDR|identity]\n"
+                 "\n"
+                 "CONFIG is a configuration file of xl, which translates it; relative paths in it\n"
+                 "count from its folder. KEY=VALUE changes it as in 'xl create'. With '-' libxl's\n"
+                 "JSON is read from standard input, and taken as it is.\n",
+        .timeout = BUILD_TIMEOUT,
+        .run = cmd_create,
+    },
+    {
+        .name = "destroy",
+        .forms = { "GUEST" },
+        .min_arguments = 1,
+        .max_arguments = 1,
+        .help = "end a guest at once, as 'xl destroy' does",
+        .timeout = BUILD_TIMEOUT,
+        .run = cmd_destroy,
     },
     {
         .name = "alloc",

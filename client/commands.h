@@ -18,6 +18,8 @@ struct command {
     size_t max_arguments;
     const struct option *options; /* NULL: none of its own */
     const char *help;             /* one line */
+    const char *notes;            /* more lines of help; NULL: none */
+    unsigned timeout;             /* seconds to wait for the daemon; 0: as for most */
     enum exit_status (*run)(const struct invocation *invocation);
 };
 
@@ -43,6 +45,8 @@ void help_print_group(FILE *out, const char *group);
 
 enum exit_status cmd_alloc(const struct invocation *invocation);
 enum exit_status cmd_attach(const struct invocation *invocation);
+enum exit_status cmd_create(const struct invocation *invocation);
+enum exit_status cmd_destroy(const struct invocation *invocation);
 enum exit_status cmd_detach(const struct invocation *invocation);
 enum exit_status cmd_doctor(const struct invocation *invocation);
 enum exit_status cmd_dt_check(const struct invocation *invocation);

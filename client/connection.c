@@ -187,6 +187,19 @@ static int receive_reply(struct connection *connection, json_t **ret_reply)
     }
 }
 
+static json_t *make_request(const char *method, json_t *params)
+{
+    return json_pack("{s:s, s:i, s:s, s:O}", "jsonrpc", "2.0", "id", REQUEST_ID, "method", method,
+                     "params", params);
+}
+
+size_t connection_request_size(const char *method, json_t *params)
+{
+    _cleanup_(cleanup_json) json_t *request = make_request(method, params);
+
+    return request ? json_dumpb(request, NULL, 0, JSON_COMPACT) : 0;
+}
+
 int connection_call(struct connection *connection, const char *method, json_t *params,
                     json_t **ret_reply)
 {
@@ -194,8 +207,7 @@ int connection_call(struct connection *connection, const char *method, json_t *p
     _cleanup_(cleanup_free) char *text = NULL;
     int r;
 
-    request = json_pack("{s:s, s:i, s:s, s:O}", "jsonrpc", "2.0", "id", REQUEST_ID, "method",
-                        method, "params", params);
+    request = make_request(method, params);
     text = request ? json_dumps(request, JSON_COMPACT) : NULL;
     if (!text)
         return -ENOMEM;

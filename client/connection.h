@@ -34,6 +34,9 @@ int connection_open(struct connection *connection, const char *path, unsigned se
 /* Allowed on an object that failed to open. */
 void connection_clear(struct connection *connection);
 
+/* Bytes of the request's line, which XENSHM_LINE_MAX limits; 0: no memory. */
+size_t connection_request_size(const char *method, json_t *params);
+
 /*
  * Calls `method` with `params` (borrowed). *ret_reply is the whole reply object, which holds either
  * `result` or the object `error`; the caller owns it. Returns 0, a refusal or a negative errno.

@@ -28,6 +28,14 @@ const char *invocation_argument(const struct invocation *invocation, size_t inde
     return index < invocation->argument_count ? invocation->arguments[index] : NULL;
 }
 
+size_t invocation_option_place(const struct invocation *invocation,
+                               const struct option_given *given)
+{
+    size_t command_words = invocation->options.argument_count - invocation->argument_count;
+
+    return given->arguments > command_words ? given->arguments - command_words : 0;
+}
+
 /* One call of stdio a line, so that lines of several programs do not mix. */
 __attribute__((format(printf, 3, 0))) static void
 complain_line(const struct invocation *invocation, bool see_help, const char *format, va_list ap)
@@ -130,6 +138,8 @@ static enum exit_status read_timeout(struct invocation *invocation)
     unsigned long seconds;
 
     invocation->timeout = TIMEOUT_DEFAULT;
+    if (invocation->command && invocation->command->timeout)
+        invocation->timeout = invocation->command->timeout;
     if (!text)
         return STATUS_DONE;
     errno = 0;

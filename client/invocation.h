@@ -43,6 +43,9 @@ void invocation_clear(struct invocation *invocation);
 
 /* NULL when there are fewer arguments. */
 const char *invocation_argument(const struct invocation *invocation, size_t index);
+/* How many of the arguments stand before an option of the command. */
+size_t invocation_option_place(const struct invocation *invocation,
+                               const struct option_given *given);
 
 /* A line on stderr, made printable. */
 void complain(const struct invocation *invocation, const char *format, ...)

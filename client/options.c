@@ -63,7 +63,8 @@ static int take_option(struct options *options)
         return OPTIONS_E_NEEDS_VALUE;
     else if (option->value)
         options->next++;
-    options->given[options->given_count++] = (struct option_given){ option, value };
+    options->given[options->given_count++] =
+        (struct option_given){ option, value, options->argument_count };
     return 0;
 }
 
@@ -75,6 +76,7 @@ int options_next(struct options *options, const char **ret_argument)
         options->word = *options->next++;
         if (options->only_arguments || !is_option(options->word)) {
             *ret_argument = options->word;
+            options->argument_count++;
             return 0;
         }
         if (strcmp(options->word, "--") == 0) {

@@ -22,6 +22,7 @@ struct option {
 struct option_given {
     const struct option *option;
     const char *value; /* NULL for an option without a value */
+    size_t arguments;  /* how many arguments stand before it */
 };
 
 struct options {
@@ -31,6 +32,7 @@ struct options {
     const char *word;               /* the word that options_next() read last, for complaints */
     struct option_given *given;     /* owned; in order, repetitions included */
     size_t given_count;
+    size_t argument_count; /* arguments handed out so far */
 };
 
 /* Refusals of options_next(); options->word is the culprit. */

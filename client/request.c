@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "commands.h"
 #include "connection.h"
 #include "invocation.h"
 #include "print.h"
@@ -46,10 +47,12 @@ char *unreachable_reason(const struct invocation *invocation, const char *path, 
     return n < 0 ? NULL : text;
 }
 
-static const char *unreachable_advice(int r)
+static const char *unreachable_advice(const struct invocation *invocation, int r)
 {
     switch (r) {
     case CONNECTION_E_TIMEOUT:
+        if (invocation->command && invocation->command->timeout)
+            return "it goes on with what it has begun, see 'xenshmctl guests'";
         return "the request may still be carried out, see the daemon's log";
     case CONNECTION_E_CLOSED:
         return "see the daemon's log";
@@ -70,7 +73,7 @@ static enum exit_status complain_unreachable(const struct invocation *invocation
 {
     _cleanup_(cleanup_free) char *reason =
         unreachable_reason(invocation, invocation->socket_path, r);
-    const char *advice = unreachable_advice(r);
+    const char *advice = unreachable_advice(invocation, r);
 
     if (reason)
         complain(invocation, "%s%s%s", reason, advice ? "; " : "", advice ? advice : "");
@@ -109,13 +112,21 @@ enum exit_status show_json(const struct invocation *invocation, const json_t *re
     return STATUS_DONE;
 }
 
+static void show_warning(const struct invocation *invocation, const json_t *warning)
+{
+    if (json_is_string(warning))
+        complain(invocation, "warning: %s", json_string_value(warning));
+}
+
 static enum exit_status show_result(const struct invocation *invocation, json_t *result,
                                     show_fn *show)
 {
-    const char *warning = json_string_value(json_object_get(result, "warning"));
+    json_t *warnings = json_object_get(result, "warnings"), *warning;
+    size_t i;
 
-    if (warning)
-        complain(invocation, "warning: %s", warning);
+    show_warning(invocation, json_object_get(result, "warning"));
+    json_array_foreach(warnings, i, warning)
+        show_warning(invocation, warning);
     return invocation->json ? show_json(invocation, result) : show(invocation, result);
 }
 

@@ -137,10 +137,10 @@ struct devtree_range {
 
 /*
  * What the nodes below /passthrough of such a tree have in the guest, byte by byte as their reg
- * tells it (of a PCI host bridge also its ranges), in the order of the tree; they may overlap. Addresses are translated by the ranges
- * of the buses above; what lies on a bus without any (a chip on I2C) has no address. Refused: a
- * reg or ranges that cannot be read, and an address outside the ranges of its bus. The caller
- * frees *ret_ranges; it is NULL for none.
+ * tells it (of a PCI host bridge also its ranges), in the order of the tree; they may overlap.
+ * Addresses are translated by the ranges of the buses above; what lies on a bus without any (a
+ * chip on I2C) has no address. Refused: a reg or ranges that cannot be read, and an address outside
+ * the ranges of its bus. The caller frees *ret_ranges; it is NULL for none.
  */
 int devtree_guest_ranges(const void *tree, size_t size, struct devtree_range **ret_ranges,
                          size_t *ret_count, struct error *error);

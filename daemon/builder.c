@@ -63,12 +63,11 @@ static void judge_end(int status, struct error *error)
                   "the builder ended with status %d before its work was done", WEXITSTATUS(status));
 }
 
-/* Its socket is closed, or it was told to die: it is gone in a moment, and all that it ran. */
+/* Its socket is closed, or it was told to die: it is gone in a moment. */
 static int bury(struct builder *builder)
 {
     int status = 0;
 
-    kill(-builder->pid, SIGKILL);
     while (waitpid(builder->pid, &status, 0) < 0 && errno == EINTR)
         ;
     return status;
@@ -87,6 +86,16 @@ struct builder *builder_free(struct builder *builder)
 {
     if (!builder)
         return NULL;
+    kill(-builder->pid, SIGKILL);
+    bury(builder);
+    release(builder);
+    return NULL;
+}
+
+struct builder *builder_dismiss(struct builder *builder)
+{
+    if (!builder)
+        return NULL;
     kill(builder->pid, SIGKILL);
     bury(builder);
     release(builder);
@@ -100,8 +109,8 @@ static void end(struct builder *builder, const struct error *error)
     void *context = builder->context;
     struct error why = error ? *error : builder->why;
 
-    if (error)
-        kill(builder->pid, SIGKILL);
+    /* With all that it ran: nothing of a guest that is not built may go on. */
+    kill(-builder->pid, SIGKILL);
     judge_end(bury(builder), &why);
     release(builder);
     reply(context, NULL, &why);
@@ -163,7 +172,7 @@ static void hear(struct builder *builder, const char *line, size_t length)
     } else {
         /* With its work done it has nothing more to do than to exit. */
         if (json_object_get(object, "done"))
-            builder_free(builder);
+            builder_dismiss(builder);
         reply(context, object, NULL);
     }
 }

@@ -56,7 +56,10 @@
 /* How builders are started. Owned by whoever sets up the daemon. */
 struct builder_setup {
     const char *program; /* path of the executable */
-    /* More descriptors for it, from BUILDER_FD + 1 on; the simulator's world and its bell. */
+    /*
+     * More descriptors for it, from BUILDER_FD + 1 on: the simulator's world and its bell; and one
+     * that it only holds, see store_created_lock().
+     */
     int extra[BUILDER_EXTRA_MAX];
     size_t extra_count;
 };
@@ -92,3 +95,5 @@ void builder_kill(struct builder *builder);
  * reply comes. NULL is allowed; returns NULL.
  */
 struct builder *builder_free(struct builder *builder);
+/* The same for one whose work is done: what it has started for its guest lives on. */
+struct builder *builder_dismiss(struct builder *builder);

@@ -3,9 +3,11 @@
 
 #include <string.h>
 
+#include "store_created.h"
+
 bool building_possible(const struct state *state)
 {
-    return state->builders < state->limits.builders;
+    return state->builders < state->limits.builders && store_created_is_ours(state->store);
 }
 
 static void on_reply(void *context, json_t *reply, const struct error *error)
@@ -38,15 +40,15 @@ int building_start(struct building *building, struct operation *operation, json_
     int r;
 
     *building = (struct building){ .operation = operation };
-    if (!state->builder) {
+    if (!state->builder.program) {
         json_decref(request);
         return error_set(error, XENSHM_UNSUPPORTED, "this daemon has no builder of guests");
     }
-    r = builder_start(state->base, state->builder, request, state->limits.builder_timeout, on_reply,
-                      building, &building->builder);
+    r = builder_start(state->base, &state->builder, request, state->limits.builder_timeout,
+                      on_reply, building, &building->builder);
     if (r < 0)
         return error_set(error, XENSHM_HYPERVISOR_FAILED, "the builder %s cannot be started: %s",
-                         state->builder->program, strerror(-r));
+                         state->builder.program, strerror(-r));
     state->builders++;
     building->waiting = true;
     return 0;
@@ -57,6 +59,13 @@ void building_say(struct building *building, json_t *line)
     drop_reply(building);
     building->waiting = true;
     builder_say(building->builder, line);
+}
+
+void building_dismiss(struct building *building)
+{
+    if (building->builder)
+        building->operation->state->builders--;
+    building->builder = builder_dismiss(building->builder);
 }
 
 void building_clear(struct building *building)

@@ -25,3 +25,5 @@ int building_start(struct building *building, struct operation *operation, json_
 void building_say(struct building *building, json_t *line);
 /* Ends it if it is there, and drops its last reply. */
 void building_clear(struct building *building);
+/* It has done what it was started for, and is not asked for more. */
+void building_dismiss(struct building *building);

@@ -2,6 +2,7 @@
 #include "daemon.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -17,6 +18,7 @@
 #include "methods.h"
 #include "reconcile.h"
 #include "reload.h"
+#include "store_created.h"
 #include "window.h"
 
 /* A look at the domains even if no event said so: events are hints. */
@@ -230,6 +232,22 @@ static struct event_base *new_event_base(void)
     return base;
 }
 
+/* Each builder holds the store's lock, after what the backend gives it. */
+static int setup_builder(struct state *state, const struct daemon_setup *setup)
+{
+    int fd;
+
+    if (!setup->builder)
+        return 0;
+    state->builder = *setup->builder;
+    fd = fcntl(store_created_lock(state->store), F_DUPFD_CLOEXEC,
+               BUILDER_FD + 1 + BUILDER_EXTRA_MAX);
+    if (fd < 0)
+        return -errno;
+    state->builder.extra[state->builder.extra_count++] = fd;
+    return 0;
+}
+
 static int setup_state(struct daemon *daemon, const struct daemon_setup *setup)
 {
     const struct config *config = &daemon->reload.config;
@@ -237,7 +255,6 @@ static int setup_state(struct daemon *daemon, const struct daemon_setup *setup)
     int r;
 
     state->hypervisor = setup->hypervisor;
-    state->builder = setup->builder;
     segments_init(&state->segments);
     guests_init(&state->guests);
     TAILQ_INIT(&state->created);
@@ -261,6 +278,9 @@ static int setup_state(struct daemon *daemon, const struct daemon_setup *setup)
         log_error("state directory %s: %s", config->state_dir, strerror(-r));
         return r;
     }
+    r = setup_builder(state, setup);
+    if (r < 0)
+        return r;
     if (setup->store_fault)
         store_set_fault(state->store, setup->store_fault, setup->hypervisor);
     return reconcile_load(state);

@@ -102,7 +102,7 @@ static int copy_config(const struct hypervisor_config *config, struct hypervisor
     return 0;
 }
 
-int guest_set_created(struct guests *guests, struct guest *guest, const struct created *created)
+static int set_created(struct guests *guests, struct guest *guest, const struct created *created)
 {
     struct hypervisor_config config;
 
@@ -126,7 +126,7 @@ static void read_config(struct guests *guests, struct hypervisor *hypervisor, st
     struct hypervisor_config config = { 0 };
 
     if (created && !guest->config.known) {
-        guest_set_created(guests, guest, created);
+        set_created(guests, guest, created);
         return;
     }
     if (guest->config.known ||
@@ -183,6 +183,19 @@ void guest_await(struct guest *guest, uint64_t milliseconds)
         guest->awaited_until = GUEST_AWAIT_ALWAYS;
     else
         guest->awaited_until = milliseconds ? clock_milliseconds() + milliseconds : 0;
+}
+
+int guest_expect_created(struct guests *guests, const struct created *created)
+{
+    struct domain_identity identity = { 0 };
+    struct guest *guest;
+
+    memcpy(identity.uuid, created->facts.uuid, DOMAIN_UUID_SIZE);
+    if (guest_expect(guests, &identity, &guest) < 0 || set_created(guests, guest, created) < 0)
+        return -ENOMEM;
+    strcpy(guest->name, created->facts.name);
+    guest_await(guest, GUEST_AWAIT_ALWAYS);
+    return 0;
 }
 
 void guests_forget(struct guests *guests, const uint8_t uuid[static DOMAIN_UUID_SIZE])

@@ -70,8 +70,11 @@ void guest_await(struct guest *guest, uint64_t milliseconds);
 #define GUEST_AWAIT_ALWAYS UINT64_MAX /* until guests_forget() */
 /* Awaits nobody with that UUID any more. */
 void guests_forget(struct guests *guests, const uint8_t uuid[static DOMAIN_UUID_SIZE]);
-/* What the guest holds is that which it was created with; of one that xenshmd created. -ENOMEM. */
-int guest_set_created(struct guests *guests, struct guest *guest, const struct created *created);
+/*
+ * One that xenshmd is going to create, or to build anew: until guests_forget() what its own iomem
+ * names is held. Returns 0 or -ENOMEM.
+ */
+int guest_expect_created(struct guests *guests, const struct created *created);
 /*
  * Its living domain; while it has no whole one, whatever else lives with its UUID and is not among
  * those that it has preserved: half-made ones. NULL: none.

@@ -9,6 +9,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "cleanup.h"
 #include "sim_world.h"
 
 #define FAULTS_MAX 64
@@ -28,11 +29,33 @@ struct fault {
 
 struct hypervisor {
     struct sim_world *world;
+    int world_fd;
     int change_fd;
+    unsigned locked; /* how often, one in the other */
     struct fault faults[FAULTS_MAX];
     size_t fault_count;
     struct hypervisor_domain list[SIM_DOMAINS];
 };
+
+/* ---- the world, and who else is in it ---- */
+
+static struct hypervisor *lock_world(struct hypervisor *hypervisor)
+{
+    if (hypervisor->locked++ == 0)
+        sim_world_lock(hypervisor->world_fd);
+    return hypervisor;
+}
+
+static void unlock_world(struct hypervisor **hypervisor)
+{
+    if (--(*hypervisor)->locked == 0)
+        sim_world_unlock((*hypervisor)->world_fd);
+}
+
+/* From here to the end of the block the world is this process's alone. */
+#define LOCKED(hypervisor)                                                                         \
+    _cleanup_(unlock_world) struct hypervisor *locked_ __attribute__((unused)) =                   \
+        lock_world(hypervisor)
 
 int sim_open(const char *path, const struct sim_pool_request *pools, size_t pool_count,
              struct hypervisor **ret_hypervisor)
@@ -42,28 +65,57 @@ int sim_open(const char *path, const struct sim_pool_request *pools, size_t pool
 
     if (!hypervisor)
         return -ENOMEM;
-    r = sim_world_open(path, pools, pool_count, &hypervisor->world);
-    if (r < 0) {
+    hypervisor->world_fd = sim_world_open(path, pools, pool_count, &hypervisor->world);
+    if (hypervisor->world_fd < 0) {
+        r = hypervisor->world_fd;
         free(hypervisor);
         return r;
     }
     hypervisor->change_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (hypervisor->change_fd < 0) {
         r = -errno;
-        sim_world_close(hypervisor->world);
-        free(hypervisor);
+        hypervisor_close(hypervisor);
         return r;
     }
     *ret_hypervisor = hypervisor;
     return 0;
 }
 
+int sim_join(int world_fd, int bell_fd, struct hypervisor **ret_hypervisor)
+{
+    struct hypervisor *hypervisor = calloc(1, sizeof(*hypervisor));
+    int r;
+
+    if (!hypervisor)
+        return -ENOMEM;
+    hypervisor->world_fd = world_fd;
+    hypervisor->change_fd = bell_fd;
+    r = sim_world_join(world_fd, &hypervisor->world);
+    if (r < 0)
+        free(hypervisor);
+    else
+        *ret_hypervisor = hypervisor;
+    return r;
+}
+
+int sim_world_fd(struct hypervisor *hypervisor)
+{
+    return hypervisor->world_fd;
+}
+
+int sim_bell_fd(struct hypervisor *hypervisor)
+{
+    return hypervisor->change_fd;
+}
+
 void hypervisor_close(struct hypervisor *hypervisor)
 {
     if (!hypervisor)
         return;
-    close(hypervisor->change_fd);
+    if (hypervisor->change_fd >= 0)
+        close(hypervisor->change_fd);
     sim_world_close(hypervisor->world);
+    close(hypervisor->world_fd);
     free(hypervisor);
 }
 
@@ -152,6 +204,71 @@ static int ended(struct hypervisor *hypervisor, const char *operation, int r)
     return r < 0 ? r : count_call(hypervisor, operation, true);
 }
 
+/* ---- faults of builders ---- */
+
+static bool is_one_of(const char *text, const char *const *words)
+{
+    while (*words && strcmp(*words, text) != 0)
+        words++;
+    return *words;
+}
+
+static void forget_builder_plans(struct sim_world *world, const char *step)
+{
+    for (size_t i = 0; i < SIM_BUILDER_PLANS; i++)
+        if (strcmp(world->builder_plans[i].step, step) == 0)
+            world->builder_plans[i].action[0] = '\0';
+}
+
+int sim_plan_builder(struct hypervisor *hypervisor, const struct sim_builder_plan *plan)
+{
+    static const char *const steps[] = { "start", "facts", "build", "built", "run", "end", NULL };
+    static const char *const actions[] = { "abort", "hang", "error", "garbage", "slow", "", NULL };
+    LOCKED(hypervisor);
+    struct sim_world *world = hypervisor->world;
+
+    if (!is_one_of(plan->step, steps) || !is_one_of(plan->action, actions))
+        return -EINVAL;
+    if (!plan->action[0]) {
+        forget_builder_plans(world, plan->step);
+        return 0;
+    }
+    for (size_t i = 0; i < SIM_BUILDER_PLANS; i++)
+        if (!world->builder_plans[i].action[0]) {
+            world->builder_plans[i] = *plan;
+            return 0;
+        }
+    return -ENOSPC;
+}
+
+bool sim_take_builder_plan(struct hypervisor *hypervisor, const char *step,
+                           struct sim_builder_plan *ret_plan)
+{
+    LOCKED(hypervisor);
+    struct sim_world *world = hypervisor->world;
+
+    for (size_t i = 0; i < SIM_BUILDER_PLANS; i++) {
+        struct sim_builder_plan *plan = &world->builder_plans[i];
+
+        if (!plan->action[0] || strcmp(plan->step, step) != 0)
+            continue;
+        *ret_plan = *plan;
+        plan->action[0] = '\0';
+        return true;
+    }
+    return false;
+}
+
+size_t sim_builder_plans_pending(struct hypervisor *hypervisor)
+{
+    LOCKED(hypervisor);
+    size_t count = 0;
+
+    for (size_t i = 0; i < SIM_BUILDER_PLANS; i++)
+        count += hypervisor->world->builder_plans[i].action[0] != '\0';
+    return count;
+}
+
 /* ---- domains ---- */
 
 static struct sim_slot *find_slot(struct hypervisor *hypervisor, uint32_t domid)
@@ -164,6 +281,8 @@ static struct sim_slot *find_slot(struct hypervisor *hypervisor, uint32_t domid)
 
 int sim_find(struct hypervisor *hypervisor, const char *name, uint32_t *ret_domid)
 {
+    LOCKED(hypervisor);
+
     for (size_t i = 0; i < hypervisor->world->slot_count; i++) {
         const struct sim_slot *slot = &hypervisor->world->domains[i];
 
@@ -198,20 +317,21 @@ static bool is_ram(const struct sim_slot *slot, uint64_t first, uint64_t count)
 }
 
 /* As libxl does at creation: permission, then mapping. */
-static int map_iomem(struct hypervisor *hypervisor, const struct sim_slot *slot)
+static int map_iomem(struct sim_world *world, uint32_t domid, const struct hypervisor_iomem *iomem)
 {
-    struct sim_world *world = hypervisor->world;
+    struct sim_range range = { domid, iomem->frames.first.v, iomem->gfn.v, iomem->frames.count };
+    int r;
+
+    r = sim_ranges_add(&world->permissions, range);
+    return r < 0 ? r : sim_ranges_add(&world->mappings, range);
+}
+
+static int map_all_iomem(struct sim_world *world, const struct sim_slot *slot)
+{
     int r = 0;
 
-    for (size_t i = 0; i < slot->iomem_count && r == 0; i++) {
-        const struct hypervisor_iomem *iomem = &slot->iomem[i];
-        struct sim_range range = { slot->domid, iomem->frames.first.v, iomem->gfn.v,
-                                   iomem->frames.count };
-
-        r = sim_ranges_add(&world->permissions, range);
-        if (r == 0)
-            r = sim_ranges_add(&world->mappings, range);
-    }
+    for (size_t i = 0; i < slot->iomem_count && r == 0; i++)
+        r = map_iomem(world, slot->domid, &slot->iomem[i]);
     return r;
 }
 
@@ -242,6 +362,7 @@ static uint32_t choose_domid(struct sim_world *world, uint32_t wanted)
 static void fill_slot(struct sim_slot *slot, const struct sim_domain *domain, uint32_t domid)
 {
     *slot = (struct sim_slot){
+        .paused = domain->paused,
         .config_known = domain->config_known,
         .has_vpci = domain->has_vpci,
         .shutdown = DOMAIN_RUNNING,
@@ -258,6 +379,7 @@ static void fill_slot(struct sim_slot *slot, const struct sim_domain *domain, ui
 
 int sim_start(struct hypervisor *hypervisor, const struct sim_domain *domain, uint32_t *ret_domid)
 {
+    LOCKED(hypervisor);
     struct sim_world *world = hypervisor->world;
     struct sim_slot *slot = NULL;
     int r;
@@ -272,9 +394,10 @@ int sim_start(struct hypervisor *hypervisor, const struct sim_domain *domain, ui
         return -ENOSPC;
     /* A slot that is not in use is not looked at. */
     fill_slot(slot, domain, choose_domid(world, domain->domid));
-    r = map_iomem(hypervisor, slot);
+    r = map_all_iomem(world, slot);
     if (r < 0)
         return r;
+    world->configs[slot - world->domains][0] = '\0';
     slot->used = true;
     if (slot == &world->domains[world->slot_count])
         world->slot_count++;
@@ -285,6 +408,7 @@ int sim_start(struct hypervisor *hypervisor, const struct sim_domain *domain, ui
 
 int sim_shutdown(struct hypervisor *hypervisor, uint32_t domid, enum domain_shutdown reason)
 {
+    LOCKED(hypervisor);
     struct sim_slot *slot = find_slot(hypervisor, domid);
 
     if (!slot)
@@ -296,6 +420,7 @@ int sim_shutdown(struct hypervisor *hypervisor, uint32_t domid, enum domain_shut
 
 int sim_rename(struct hypervisor *hypervisor, uint32_t domid, const char *name)
 {
+    LOCKED(hypervisor);
     struct sim_slot *slot = find_slot(hypervisor, domid);
     uint32_t other;
 
@@ -311,6 +436,7 @@ int sim_rename(struct hypervisor *hypervisor, uint32_t domid, const char *name)
 
 int sim_pause(struct hypervisor *hypervisor, uint32_t domid, bool paused)
 {
+    LOCKED(hypervisor);
     struct sim_slot *slot = find_slot(hypervisor, domid);
 
     if (!slot)
@@ -321,12 +447,77 @@ int sim_pause(struct hypervisor *hypervisor, uint32_t domid, bool paused)
 
 int sim_reveal_config(struct hypervisor *hypervisor, uint32_t domid)
 {
+    LOCKED(hypervisor);
     struct sim_slot *slot = find_slot(hypervisor, domid);
 
     if (!slot)
         return -ESRCH;
     slot->config_known = true;
     return 0;
+}
+
+int sim_add_iomem(struct hypervisor *hypervisor, uint32_t domid, struct hypervisor_iomem iomem)
+{
+    LOCKED(hypervisor);
+    struct sim_slot *slot = find_slot(hypervisor, domid);
+    int r;
+
+    if (!slot)
+        return -ESRCH;
+    if (slot->iomem_count == SIM_IOMEM_MAX)
+        return -E2BIG;
+    if (!mfn_range_valid(iomem.frames) || !frames_valid(iomem.gfn.v, iomem.frames.count) ||
+        !in_pools(hypervisor, iomem.frames))
+        return -EPERM;
+    r = map_iomem(hypervisor->world, domid, &iomem);
+    if (r < 0)
+        return r;
+    slot->iomem[slot->iomem_count] = iomem;
+    sim_in_order();
+    slot->iomem_count++;
+    return 0;
+}
+
+static char *config_of(struct sim_world *world, const struct sim_slot *slot)
+{
+    return world->configs[slot - world->domains];
+}
+
+int sim_store_config(struct hypervisor *hypervisor, uint32_t domid, const char *json)
+{
+    LOCKED(hypervisor);
+    struct sim_slot *slot = find_slot(hypervisor, domid);
+
+    if (!slot)
+        return -ESRCH;
+    if (strlen(json) < SIM_CONFIG_MAX)
+        strcpy(config_of(hypervisor->world, slot), json);
+    sim_in_order();
+    slot->config_known = true;
+    return 0;
+}
+
+char *sim_stored_config(struct hypervisor *hypervisor, uint32_t domid)
+{
+    LOCKED(hypervisor);
+    const struct sim_slot *slot = find_slot(hypervisor, domid);
+    const char *json = slot && slot->config_known ? config_of(hypervisor->world, slot) : "";
+
+    return *json ? strdup(json) : NULL;
+}
+
+uint64_t sim_free_memory(struct hypervisor *hypervisor)
+{
+    LOCKED(hypervisor);
+    uint64_t left = SIM_MEMORY_KIB;
+
+    for (size_t i = 0; i < hypervisor->world->slot_count; i++) {
+        const struct sim_slot *slot = &hypervisor->world->domains[i];
+
+        if (slot->used)
+            left -= slot->memory_kib < left ? slot->memory_kib : left;
+    }
+    return left;
 }
 
 static void remove_nodes(struct sim_world *world, uint32_t domid, const char *prefix)
@@ -342,6 +533,7 @@ static void remove_nodes(struct sim_world *world, uint32_t domid, const char *pr
 
 int sim_destroy(struct hypervisor *hypervisor, uint32_t domid)
 {
+    LOCKED(hypervisor);
     struct sim_slot *slot = find_slot(hypervisor, domid);
 
     if (!slot)
@@ -357,6 +549,7 @@ int sim_destroy(struct hypervisor *hypervisor, uint32_t domid)
 
 volatile uint8_t *sim_guest_byte(struct hypervisor *hypervisor, uint32_t domid, uint64_t address)
 {
+    LOCKED(hypervisor);
     struct sim_world *world = hypervisor->world;
     uint64_t page = address >> PAGE_SHIFT;
 
@@ -379,6 +572,8 @@ volatile uint8_t *sim_guest_byte(struct hypervisor *hypervisor, uint32_t domid, 
 void sim_each_node(struct hypervisor *hypervisor, uint32_t domid,
                    void (*each)(void *context, const char *path, const char *value), void *context)
 {
+    LOCKED(hypervisor);
+
     for (uint64_t i = 0; i < hypervisor->world->node_count; i++)
         if (hypervisor->world->nodes[i].domid == domid)
             each(context, hypervisor->world->nodes[i].path, hypervisor->world->nodes[i].value);
@@ -386,11 +581,15 @@ void sim_each_node(struct hypervisor *hypervisor, uint32_t domid,
 
 uint64_t sim_mapped_pages(struct hypervisor *hypervisor, uint32_t domid)
 {
+    LOCKED(hypervisor);
+
     return sim_ranges_pages(&hypervisor->world->mappings, domid);
 }
 
 uint64_t sim_permitted_pages(struct hypervisor *hypervisor, uint32_t domid)
 {
+    LOCKED(hypervisor);
+
     return sim_ranges_pages(&hypervisor->world->permissions, domid);
 }
 
@@ -406,12 +605,16 @@ static void each_range(const struct sim_ranges *ranges, uint32_t domid, sim_rang
 void sim_each_mapping(struct hypervisor *hypervisor, uint32_t domid, sim_range_fn each,
                       void *context)
 {
+    LOCKED(hypervisor);
+
     each_range(&hypervisor->world->mappings, domid, each, context);
 }
 
 void sim_each_permission(struct hypervisor *hypervisor, uint32_t domid, sim_range_fn each,
                          void *context)
 {
+    LOCKED(hypervisor);
+
     each_range(&hypervisor->world->permissions, domid, each, context);
 }
 
@@ -439,6 +642,7 @@ static int compare_domids(const void *a, const void *b)
 void sim_list(struct hypervisor *hypervisor, const struct hypervisor_domain **ret_domains,
               size_t *ret_count)
 {
+    LOCKED(hypervisor);
     size_t count = 0;
 
     for (size_t i = 0; i < hypervisor->world->slot_count; i++) {
@@ -476,6 +680,7 @@ int hypervisor_list(struct hypervisor *hypervisor, const struct hypervisor_domai
 int hypervisor_domain_name(struct hypervisor *hypervisor, uint32_t domid,
                            char ret_name[static DOMAIN_NAME_MAX])
 {
+    LOCKED(hypervisor);
     const struct sim_slot *slot = find_slot(hypervisor, domid);
     int r = sim_fault(hypervisor, "name");
 
@@ -488,6 +693,7 @@ int hypervisor_domain_name(struct hypervisor *hypervisor, uint32_t domid,
 int hypervisor_domain_config(struct hypervisor *hypervisor, uint32_t domid,
                              struct hypervisor_config *ret_config)
 {
+    LOCKED(hypervisor);
     const struct sim_slot *slot = find_slot(hypervisor, domid);
     struct hypervisor_config config = { 0 };
     int r = sim_fault(hypervisor, "config");
@@ -522,6 +728,7 @@ void hypervisor_config_clear(struct hypervisor_config *config)
 int hypervisor_probe_ram(struct hypervisor *hypervisor, uint32_t domid, struct gfn_range frames,
                          bool *ret_ram)
 {
+    LOCKED(hypervisor);
     const struct sim_slot *slot = find_slot(hypervisor, domid);
     int r = sim_fault(hypervisor, "probe");
 
@@ -535,6 +742,7 @@ int hypervisor_probe_ram(struct hypervisor *hypervisor, uint32_t domid, struct g
 
 int hypervisor_permit(struct hypervisor *hypervisor, uint32_t domid, struct mfn_range frames)
 {
+    LOCKED(hypervisor);
     struct sim_ranges *permissions = &hypervisor->world->permissions;
     int r = sim_fault(hypervisor, "permit");
 
@@ -554,6 +762,7 @@ int hypervisor_permit(struct hypervisor *hypervisor, uint32_t domid, struct mfn_
 
 int hypervisor_revoke(struct hypervisor *hypervisor, uint32_t domid, struct mfn_range frames)
 {
+    LOCKED(hypervisor);
     int r = sim_fault(hypervisor, "revoke");
 
     if (r < 0)
@@ -579,6 +788,7 @@ static int check_mapping(struct hypervisor *hypervisor, uint32_t domid, struct m
 int hypervisor_map(struct hypervisor *hypervisor, uint32_t domid, gfn_t first,
                    struct mfn_range frames)
 {
+    LOCKED(hypervisor);
     struct sim_ranges *mappings = &hypervisor->world->mappings;
     int r = sim_fault(hypervisor, "map");
 
@@ -596,6 +806,7 @@ int hypervisor_map(struct hypervisor *hypervisor, uint32_t domid, gfn_t first,
 int hypervisor_unmap(struct hypervisor *hypervisor, uint32_t domid, gfn_t first,
                      struct mfn_range frames)
 {
+    LOCKED(hypervisor);
     int r = sim_fault(hypervisor, "unmap");
 
     if (r == 0)
@@ -644,6 +855,7 @@ static int write_node(struct sim_world *world, uint32_t domid, const char *path,
 int hypervisor_publish(struct hypervisor *hypervisor, uint32_t domid, const char *segment,
                        const struct hypervisor_node *nodes, size_t count)
 {
+    LOCKED(hypervisor);
     int r = sim_fault(hypervisor, "publish");
 
     if (r == 0 && !find_slot(hypervisor, domid))
@@ -659,6 +871,7 @@ int hypervisor_publish(struct hypervisor *hypervisor, uint32_t domid, const char
 
 int hypervisor_unpublish(struct hypervisor *hypervisor, uint32_t domid, const char *segment)
 {
+    LOCKED(hypervisor);
     char prefix[128];
     int r = sim_fault(hypervisor, "unpublish");
 

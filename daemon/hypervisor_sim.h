@@ -33,6 +33,15 @@ struct sim_pool_request {
 int sim_open(const char *path, const struct sim_pool_request *pools, size_t pool_count,
              struct hypervisor **ret_hypervisor);
 
+/*
+ * Opens the world of somebody else's descriptors, as its builders do: the world's, and the bell
+ * that tells the daemon of domains that come and go. Returns 0, -EILSEQ: not a world, or -errno.
+ */
+int sim_join(int world_fd, int bell_fd, struct hypervisor **ret_hypervisor);
+/* The descriptors for sim_join(), close-on-exec; owned by the handle. */
+int sim_world_fd(struct hypervisor *hypervisor);
+int sim_bell_fd(struct hypervisor *hypervisor);
+
 size_t sim_pool_count(struct hypervisor *hypervisor);
 const struct sim_pool *sim_pool(struct hypervisor *hypervisor, size_t index);
 /* The pool's bytes in this process. */
@@ -46,11 +55,12 @@ struct sim_domain {
     uint64_t memory_kib;
     uint64_t maxmem_kib;
     bool config_known; /* false: as while the domain is being built */
+    bool paused;
     bool has_vpci;
     const struct hypervisor_iomem *iomem;
     size_t iomem_count;
 };
-#define SIM_IOMEM_MAX 8
+#define SIM_IOMEM_MAX 64
 #define SIM_DOMID_MAX 0x7fef /* the last one that a domain can have, DOMID_FIRST_RESERVED - 1 */
 
 /* -EEXIST: a domain has that name or domid; -EINVAL: iomem outside the pools or over RAM; -ENOSPC.
@@ -64,6 +74,17 @@ int sim_rename(struct hypervisor *hypervisor, uint32_t domid, const char *name);
 int sim_pause(struct hypervisor *hypervisor, uint32_t domid, bool paused);
 /* The configuration of a domain started without one appears. */
 int sim_reveal_config(struct hypervisor *hypervisor, uint32_t domid);
+/*
+ * The steps of building one: one more range of its configuration is permitted and mapped (-EPERM:
+ * outside the pools; -E2BIG: too many), and libxl's JSON of it is stored and appears.
+ */
+int sim_add_iomem(struct hypervisor *hypervisor, uint32_t domid, struct hypervisor_iomem iomem);
+int sim_store_config(struct hypervisor *hypervisor, uint32_t domid, const char *json);
+/* What is stored, to be freed; NULL: nothing that is to be had. */
+char *sim_stored_config(struct hypervisor *hypervisor, uint32_t domid);
+/* KiB that no domain has. */
+uint64_t sim_free_memory(struct hypervisor *hypervisor);
+#define SIM_MEMORY_KIB (UINT64_C(16) << 20)
 /* The domain of that name: -ESRCH if there is none. */
 int sim_find(struct hypervisor *hypervisor, const char *name, uint32_t *ret_domid);
 
@@ -107,3 +128,20 @@ int sim_fail(struct hypervisor *hypervisor, const char *operation, uint64_t afte
 size_t sim_faults_pending(struct hypervisor *hypervisor);
 /* For store_set_fault(); the context is the hypervisor. */
 int sim_fault(void *hypervisor, const char *operation);
+
+/*
+ * Faults of builders, which are other processes: kept in the world until a builder comes to the
+ * step, and used once.
+ */
+#define SIM_BUILDER_PLANS 16
+struct sim_builder_plan {
+    char step[16];   /* "start", "facts", "build", "built", "run", "end" */
+    char action[16]; /* "abort", "hang", "error", "garbage", "slow"; "": none */
+    double seconds;  /* "slow": how long */
+};
+/* Action "": forget the plans for this step. -EINVAL: no such step or action; -ENOSPC: too many. */
+int sim_plan_builder(struct hypervisor *hypervisor, const struct sim_builder_plan *plan);
+/* Takes a plan for a step. Returns false if there is none. */
+bool sim_take_builder_plan(struct hypervisor *hypervisor, const char *step,
+                           struct sim_builder_plan *ret_plan);
+size_t sim_builder_plans_pending(struct hypervisor *hypervisor);

@@ -18,23 +18,26 @@ static uint64_t default_gfn(void)
     return value;
 }
 
-static int copy_iomem(const libxl_domain_build_info *info, struct hypervisor_config *config)
+int hypervisor_xen_iomem(const libxl_domain_build_info *info, struct hypervisor_iomem **ret_iomem,
+                         size_t *ret_count)
 {
-    size_t count = info->num_iomem > 0 ? (size_t)info->num_iomem : 0;
+    size_t count = info->num_iomem > 0 ? (size_t)info->num_iomem : 0, used = 0;
+    struct hypervisor_iomem *iomem = calloc(count + 1, sizeof(*iomem));
 
-    config->iomem = calloc(count + 1, sizeof(*config->iomem));
-    if (!config->iomem)
+    if (!iomem)
         return -ENOMEM;
     for (size_t i = 0; i < count; i++) {
         const libxl_iomem_range *range = &info->iomem[i];
-        struct hypervisor_iomem *iomem = &config->iomem[config->iomem_count];
 
-        iomem->frames = (struct mfn_range){ mfn(range->start), range->number };
-        iomem->gfn = gfn(range->gfn == default_gfn() ? range->start : range->gfn);
-        /* Xen has refused what is not a range; it holds nothing. */
-        if (mfn_range_valid(iomem->frames) && frames_valid(iomem->gfn.v, iomem->frames.count))
-            config->iomem_count++;
+        iomem[used].frames = (struct mfn_range){ mfn(range->start), range->number };
+        iomem[used].gfn = gfn(range->gfn == default_gfn() ? range->start : range->gfn);
+        /* Xen has refused what is not a range, or will; it holds nothing. */
+        if (mfn_range_valid(iomem[used].frames) &&
+            frames_valid(iomem[used].gfn.v, iomem[used].frames.count))
+            used++;
     }
+    *ret_iomem = iomem;
+    *ret_count = used;
     return 0;
 }
 
@@ -52,7 +55,7 @@ static int parse(struct hypervisor *hypervisor, const char *json,
         if (stored.b_info.max_memkb != LIBXL_MEMKB_DEFAULT)
             config.maxmem_kib = stored.b_info.max_memkb;
         config.has_vpci = stored.num_pcidevs > 0;
-        r = copy_iomem(&stored.b_info, &config);
+        r = hypervisor_xen_iomem(&stored.b_info, &config.iomem, &config.iomem_count);
     }
     libxl_domain_config_dispose(&stored);
     if (r == 0)

@@ -22,3 +22,7 @@ struct hypervisor {
     struct hypervisor_domain *list; /* of the last hypervisor_list() */
     size_t list_room;
 };
+
+/* The iomem ranges of a configuration; the caller frees *ret_iomem. Returns 0 or -ENOMEM. */
+int hypervisor_xen_iomem(const libxl_domain_build_info *info, struct hypervisor_iomem **ret_iomem,
+                         size_t *ret_count);

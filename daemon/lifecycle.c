@@ -8,6 +8,9 @@
 #include "operation_end.h"
 #include "store_created.h"
 
+/* A builder of a daemon that was killed goes within moments; it is looked for so often, in ms. */
+#define BUILDERS_LOOK 20
+
 static void end(struct state *state, const struct created *created, struct end_request request)
 {
     struct error error = { 0 };
@@ -82,10 +85,28 @@ static void follow(struct state *state, struct created *created)
         on_shutdown(state, created, guest->shutdown);
 }
 
+/* Domids are used again: those that somebody has destroyed meanwhile are forgotten. */
+static void prune_preserved(struct state *state, struct created *created)
+{
+    struct domain_identity identity;
+
+    memcpy(identity.uuid, created->facts.uuid, DOMAIN_UUID_SIZE);
+    for (size_t i = created->preserved_count; i-- > 0;) {
+        const struct guest *guest;
+
+        identity.domid = created->preserved[i];
+        guest = guest_find(&state->guests, &identity);
+        if (!guest || !guest->alive)
+            created_drop_preserved(created, identity.domid);
+    }
+}
+
 static void apply(struct state *state, struct created *created)
 {
-    if (created->busy || (created_unsettled(created) && clock_milliseconds() < created->not_before))
+    if (created->busy || !store_created_is_ours(state->store) ||
+        (created_unsettled(created) && clock_milliseconds() < created->not_before))
         return;
+    prune_preserved(state, created);
     if (created->unsaved)
         created->unsaved = store_created_write(state->store, created) < 0;
     if (created_unsettled(created))
@@ -111,6 +132,8 @@ uint64_t lifecycle_next(const struct state *state)
     const struct created *created;
     uint64_t next = UINT64_MAX;
 
+    if (!TAILQ_EMPTY(&state->created) && !store_created_is_ours(state->store))
+        return clock_milliseconds() + BUILDERS_LOOK;
     TAILQ_FOREACH(created, &state->created, link)
         if (!created->busy && created_unsettled(created) && created->not_before < next)
             next = created->not_before;

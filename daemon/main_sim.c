@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* xenshmd-sim: the same daemon, with simulated pools and guests. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cleanup.h"
 #include "daemon.h"
@@ -14,6 +16,7 @@
 #include "sim_guest.h"
 #include "size.h"
 
+#define BUILDER "xenshm-builder-sim"
 #define POOLS_MAX 16
 #define GUESTS_MAX 128
 #define FAULTS_MAX 16
@@ -184,6 +187,21 @@ static int reload(void *context, struct config *ret_config, struct error *error)
     return options_reload(context, ret_config, error);
 }
 
+/* The world and its bell go to each builder; above the descriptors that it gets them as. */
+static int setup_builder(struct hypervisor *hypervisor, struct builder_setup *builder)
+{
+    const int shared[] = { sim_world_fd(hypervisor), sim_bell_fd(hypervisor) };
+
+    for (size_t i = 0; i < 2; i++) {
+        int fd = fcntl(shared[i], F_DUPFD_CLOEXEC, BUILDER_FD + 1 + BUILDER_EXTRA_MAX);
+
+        if (fd < 0)
+            return -errno;
+        builder->extra[builder->extra_count++] = fd;
+    }
+    return 0;
+}
+
 static int run(struct config *config, struct sim_options *options)
 {
     struct daemon_pool pools[POOLS_MAX];
@@ -195,11 +213,23 @@ static int run(struct config *config, struct sim_options *options)
         .extra_methods = sim_methods,
         .store_fault = sim_fault,
     };
+    _cleanup_(cleanup_free) char *program = builder_find(BUILDER);
+    struct builder_setup builder = { .program = program };
     int r;
 
     r = open_world(options, &setup.hypervisor);
     if (r < 0)
         return r;
+    r = setup_builder(setup.hypervisor, &builder);
+    if (r < 0) {
+        log_error("the world cannot be shared with a builder: %s", strerror(-r));
+        hypervisor_close(setup.hypervisor);
+        return r;
+    }
+    if (program)
+        setup.builder = &builder;
+    else
+        log_warning("no " BUILDER " beside this program: guests cannot be created");
     r = start_guests(setup.hypervisor, options);
     if (r == 0)
         r = plan_faults(setup.hypervisor, options);

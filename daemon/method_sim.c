@@ -30,6 +30,8 @@ const struct method sim_methods[] = {
     ROW("sim.host.read", sim_host_read, "Reads pool memory as Dom0 does through UIO.", "{data}"),
     ROW("sim.host.write", sim_host_write, "Writes pool memory as Dom0 does through UIO.", "{}"),
     ROW("sim.fail", sim_fail, "Makes the n-th call of an operation from now on fail.", "{pending}"),
+    ROW("sim.builder", sim_builder, "Makes the next builder fail in one of its steps.",
+        "{pending}"),
     ROW("sim.status", sim_status, "What the simulated hypervisor has mapped and permitted.",
         "{domains: [{domid, mapped_pages, permitted_pages, mappings: [{host_address, "
         "guest_address, size}], permissions: [{host_address, size}]}], faults_pending}"),

@@ -22,6 +22,7 @@ METHOD_DECLARE(sim_guest_write);
 METHOD_DECLARE(sim_host_read);
 METHOD_DECLARE(sim_host_write);
 METHOD_DECLARE(sim_fail);
+METHOD_DECLARE(sim_builder);
 METHOD_DECLARE(sim_status);
 
 /* The simulated domain of that name. Returns 0, or a refusal in *error. */

@@ -274,17 +274,29 @@ static int persist(struct attach *attach, enum attachment_state state)
     return r < 0 ? store_failed(attach, r) : 0;
 }
 
+/* One that is only reserved is nobody's news: its guest may never come. */
+static void tell_result(const struct attach *attach, json_t *result)
+{
+    const struct attachment *attachment = attach->attachment;
+
+    if (attach->reserve) {
+        log_info("segment %s: reserved for guest %s, at 0x%" PRIx64, attachment->segment->name,
+                 attachment->guest_name, gfn_address(attachment->first));
+        return;
+    }
+    events_emit(&attach->operation.state->events, "attachment.attached", json_incref(result));
+    log_info("segment %s: attached to guest %s (domid %u) at 0x%" PRIx64, attachment->segment->name,
+             attachment->guest_name, attach->operation.identity.domid,
+             gfn_address(attachment->first));
+}
+
 static void commit_result(struct attach *attach)
 {
     json_t *result = describe_attachment(attach->attachment);
 
-    if (!attach->reserve)
-        events_emit(&attach->operation.state->events, "attachment.attached", json_incref(result));
+    tell_result(attach, result);
     if (result && attach->placement.warning[0])
         json_object_set_new(result, "warning", json_string(attach->placement.warning));
-    log_info("segment %s: %s guest %s (domid %u) at 0x%" PRIx64, attach->attachment->segment->name,
-             attach->reserve ? "reserved for" : "attached to", attach->attachment->guest_name,
-             attach->operation.identity.domid, gfn_address(attach->attachment->first));
     attach->operation.result = result;
     if (!result)
         no_memory(attach);

@@ -16,6 +16,7 @@
 
 #include "attachment_wait.h"
 #include "building.h"
+#include "cleanup.h"
 #include "clock.h"
 #include "describe.h"
 #include "holders.h"
@@ -46,6 +47,7 @@ struct create {
     bool paused;
     uint32_t uid;
     uint64_t segments; /* that it was given to be built with */
+    json_t *names;     /* of the segments reserved, in the order asked for */
     json_t *warnings;
     struct building building;
     struct suboperation *sub;
@@ -66,6 +68,7 @@ static void create_free(struct operation *operation)
     if (created)
         created->busy = NULL;
     json_decref(create->config);
+    json_decref(create->names);
     json_decref(create->warnings);
     free(create->shares);
     free(create);
@@ -135,30 +138,39 @@ static int check_iomem(struct create *create, const struct created_facts *facts)
     return 0;
 }
 
-/* The guest as one that is to come: its own iomem is held from here on. */
+/* Its own iomem is held from here on. */
 static int expect(struct create *create, const struct created *created)
 {
     struct state *state = create->operation.state;
-    struct domain_identity identity = { 0 };
-    struct guest *guest;
 
-    memcpy(identity.uuid, created->facts.uuid, DOMAIN_UUID_SIZE);
-    if (guest_expect(&state->guests, &identity, &guest) < 0 ||
-        guest_set_created(&state->guests, guest, created) < 0)
-        return no_memory(create);
-    strcpy(guest->name, created->facts.name);
-    guest_await(guest, GUEST_AWAIT_ALWAYS);
-    return holders_update(state) < 0 ? no_memory(create) : 0;
+    return guest_expect_created(&state->guests, created) < 0 || holders_update(state) < 0
+               ? no_memory(create)
+               : 0;
+}
+
+/* It keeps the UUID that the builder has made up for it. */
+static json_t *own_config(const struct create *create, const struct created_facts *facts)
+{
+    json_t *config = json_deep_copy(create->config);
+    char uuid[UUID_TEXT_SIZE];
+
+    if (json_object_set_new(json_object_get(config, "c_info"), "uuid",
+                            json_string(uuid_format(facts->uuid, uuid))) == 0)
+        return config;
+    json_decref(config);
+    return NULL;
 }
 
 static int adopt_new(struct create *create, struct created_facts *facts)
 {
     struct state *state = create->operation.state;
+    _cleanup_(cleanup_json) json_t *config = NULL;
     struct created *created;
 
     if (check_name(create, facts) || check_iomem(create, facts))
         return error_of(create)->code;
-    if (created_add(&state->created, facts, create->config, &created) < 0)
+    config = own_config(create, facts);
+    if (!config || created_add(&state->created, facts, config, &created) < 0)
         return no_memory(create);
     memcpy(create->uuid, created->facts.uuid, DOMAIN_UUID_SIZE);
     created->busy = &create->operation;
@@ -238,6 +250,8 @@ static int reserved(struct create *create)
 
     if (!create->sub->result)
         *error_of(create) = create->sub->error;
+    else
+        json_array_append(create->names, json_object_get(create->sub->result, "segment"));
     if (warning)
         json_array_append(create->warnings, warning);
     create->sub = suboperation_drop(create->sub);
@@ -371,20 +385,41 @@ static int check_brought_up(struct create *create)
 
 /* ---- the ends */
 
+static int append_described(struct create *create, struct attachment *attachment, void *context)
+{
+    describe_append(context, describe_attachment(attachment));
+    return 0;
+}
+
+/* In the order asked for; of a guest that is built anew, by name. */
+static json_t *describe_attachments(struct create *create)
+{
+    json_t *attachments = json_array(), *name;
+    size_t i;
+
+    if (create->restart)
+        each_attachment(create, append_described, &attachments);
+    json_array_foreach(create->names, i, name) {
+        struct segment *segment =
+            segment_find(&create->operation.state->segments, json_string_value(name));
+        struct attachment *attachment =
+            segment ? segment_attachment_of(segment, create->uuid) : NULL;
+
+        if (attachment)
+            describe_append(&attachments, describe_attachment(attachment));
+    }
+    return attachments;
+}
+
 static json_t *describe_result(struct create *create, const struct created *created)
 {
-    const struct guest *guest = guest_of_created(&create->operation.state->guests, created);
     char uuid[UUID_TEXT_SIZE];
-    json_t *attachments = json_array();
-    const struct attachment *attachment;
 
-    if (guest)
-        TAILQ_FOREACH(attachment, &guest->attachments, guest_link)
-            describe_append(&attachments, describe_attachment(attachment));
     return json_pack("{s:{s:o, s:I, s:s, s:s}, s:o}", "guest", "name",
                      describe_name(created->facts.name), "domid", (json_int_t)created->domid,
                      "uuid", uuid_format(created->facts.uuid, uuid), "state",
-                     create->paused ? "paused" : "running", "attachments", attachments);
+                     create->paused ? "paused" : "running", "attachments",
+                     describe_attachments(create));
 }
 
 /* It runs: what fails from here on is only tried again. */
@@ -394,11 +429,11 @@ static enum operation_turn finish(struct create *create)
     struct created *created = find(create);
     json_t *result;
 
+    building_dismiss(&create->building);
     created->state = CREATED_RUNNING;
     created->failures = 0;
     created->not_before = clock_milliseconds() + RESTART_PAUSE;
     created->unsaved = store_created_write(state->store, created) < 0;
-    holders_refresh(state);
     result = describe_result(create, created);
     log_info("guest %s: %s as domain %u, with %" PRIu64 " segments", created->facts.name,
              create->restart ? "made anew" : "created", created->domid, create->segments);
@@ -631,8 +666,9 @@ static enum operation_turn create_step(struct operation *operation)
 static int copy_request(struct create *create, const struct create_request *request)
 {
     create->shares = calloc(request->share_count + 1, sizeof(*create->shares));
+    create->names = json_array();
     create->warnings = json_array();
-    if (!create->shares || !create->warnings)
+    if (!create->shares || !create->names || !create->warnings)
         return -ENOMEM;
     if (request->share_count)
         memcpy(create->shares, request->shares, request->share_count * sizeof(*create->shares));

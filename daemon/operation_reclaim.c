@@ -37,6 +37,17 @@ static struct attachment *find(struct operation *operation)
     return NULL;
 }
 
+static void log_result(const struct reclaim *reclaim)
+{
+    const struct operation *operation = &reclaim->operation;
+
+    if (operation->identity.domid == 0)
+        log_info("segment %s: free again, its guest never came", operation->segment);
+    else
+        log_info("segment %s: taken back from domain %u%s", operation->segment,
+                 operation->identity.domid, reclaim->teardown.gone ? ", which is gone" : "");
+}
+
 static enum operation_turn reclaim_step(struct operation *operation)
 {
     struct reclaim *reclaim = (struct reclaim *)operation;
@@ -64,8 +75,7 @@ static enum operation_turn reclaim_step(struct operation *operation)
         events_emit(&operation->state->events, "attachment.detached",
                     json_incref(reclaim->attachment));
     if (r == 0)
-        log_info("segment %s: taken back from domain %u%s", operation->segment,
-                 operation->identity.domid, reclaim->teardown.gone ? ", which is gone" : "");
+        log_result(reclaim);
     return OPERATION_DONE;
 }
 

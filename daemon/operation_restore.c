@@ -26,6 +26,7 @@ struct restore {
     struct operation operation; /* first member; its identity is the guest as it is now */
     enum phase phase;
     struct attachment *attachment; /* once begun */
+    bool first;                    /* for a guest that is being created: it never was in any */
     struct teardown teardown;      /* from the old domain */
     struct bringup bringup;
 };
@@ -132,10 +133,10 @@ static int commit(struct restore *restore)
         attachment->state = ATTACHMENT_WAITING;
         return r;
     }
-    log_info("segment %s: guest %s (domid %u) is back and has it again at 0x%" PRIx64,
-             attachment->segment->name, attachment->guest_name, attachment->identity.domid,
-             gfn_address(attachment->first));
-    tell_attachment(state, "attachment.restored", attachment);
+    log_info("segment %s: guest %s (domid %u) has it now, at 0x%" PRIx64, attachment->segment->name,
+             attachment->guest_name, attachment->identity.domid, gfn_address(attachment->first));
+    tell_attachment(state, restore->first ? "attachment.attached" : "attachment.restored",
+                    attachment);
     return 0;
 }
 
@@ -153,6 +154,7 @@ static int forward(struct restore *restore, struct guest *guest)
         restore->teardown.keep = true;
         restore->teardown.looked = true;
         restore->teardown.gone = !restore->attachment->guest->alive;
+        restore->first = restore->attachment->identity.domid == 0;
         return 0;
     case LEAVE:
         /* Nothing to leave when it is the same domain, or the old one is dead. */

@@ -67,6 +67,15 @@ static const char *foreign_guest(const struct state *state, struct mfn_range fra
     return guest ? guest->name : NULL;
 }
 
+/* It waits for a guest that is just being created: it is as good as attached. */
+static bool is_being_created(const struct state *state, const struct segment *segment)
+{
+    const struct created *created =
+        created_find(&state->created, TAILQ_FIRST(&segment->attachments)->identity.uuid);
+
+    return created && created->state == CREATED_BUILDING;
+}
+
 static struct held count_held(const struct state *state, const struct state_pool *pool)
 {
     const struct pool_run *run = pool_first_run(pool->pool);
@@ -81,7 +90,7 @@ static struct held count_held(const struct state *state, const struct state_pool
         } else if (pool_run_state(run) == POOL_QUARANTINED && segment) {
             held.guest = TAILQ_FIRST(&segment->attachments)->guest_name;
             held.how = "in quarantine";
-        } else if (segment && segment_waiting(segment)) {
+        } else if (segment && segment_waiting(segment) && !is_being_created(state, segment)) {
             held.guest = TAILQ_FIRST(&segment->attachments)->guest_name;
             held.how = "while it reboots";
         } else {

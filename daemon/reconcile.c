@@ -41,6 +41,9 @@ static void await_guest(struct state *state, struct guest *guest,
 {
     uint64_t grace = state->limits.restart_grace;
 
+    /* One that xenshmd builds comes when that is done. */
+    if (guest->awaited_until == GUEST_AWAIT_ALWAYS)
+        return;
     if (stored->state == ATTACHMENT_ATTACHED && grace > UNSEEN_GRACE)
         grace = UNSEEN_GRACE;
     if ((stored->state == ATTACHMENT_ATTACHED && !guest->awaited_until) ||
@@ -136,8 +139,12 @@ static int load_segment(void *context, const struct store_segment *stored, const
 
 int reconcile_load(struct state *state)
 {
+    const struct created *created;
     int r = store_created_load(state->store, &state->created);
 
+    TAILQ_FOREACH(created, &state->created, link)
+        if (r == 0 && created_unsettled(created))
+            r = guest_expect_created(&state->guests, created);
     return r < 0 ? r : store_load(state->store, load_segment, state);
 }
 

@@ -77,6 +77,20 @@ static bool same_pools(const struct sim_world *world, const struct sim_pool_requ
     return true;
 }
 
+/* As long as a builder of a daemon that was killed may take to go with it. */
+#define LOCK_TRIES 50
+#define LOCK_PAUSE_US 10000
+
+static int lock_file(int fd)
+{
+    for (unsigned i = 0; i < LOCK_TRIES; i++) {
+        if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+            return 0;
+        usleep(LOCK_PAUSE_US);
+    }
+    return -EBUSY;
+}
+
 /* An unnamed file, or the named one, locked: two daemons must not share a world. */
 static int open_file(const char *path)
 {
@@ -88,7 +102,7 @@ static int open_file(const char *path)
         fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (fd < 0)
         return -errno;
-    if (path && flock(fd, LOCK_EX | LOCK_NB) < 0) {
+    if (path && lock_file(fd) < 0) {
         close(fd);
         return -EBUSY;
     }
@@ -113,21 +127,15 @@ static int check_world(struct sim_world *world, uint64_t size, const struct sim_
     return same_pools(world, pools, count) ? 0 : -EEXIST;
 }
 
-int sim_world_open(const char *path, const struct sim_pool_request *pools, size_t pool_count,
-                   struct sim_world **ret_world)
+/* The world in the file, made if the file is empty. */
+static int open_world(int fd, const struct sim_pool_request *pools, size_t pool_count,
+                      struct sim_world **ret_world)
 {
     struct sim_world *world = NULL;
     struct stat st;
     uint64_t size;
-    int fd, r;
+    int r;
 
-    r = check_pools(pools, pool_count);
-    if (r < 0)
-        return r;
-    /* Never closed: the lock lasts as long as the process. */
-    fd = open_file(path);
-    if (fd < 0)
-        return fd;
     if (fstat(fd, &st) < 0)
         return -errno;
     size = st.st_size > 0 ? (uint64_t)st.st_size : world_size(pools, pool_count);
@@ -150,9 +158,56 @@ int sim_world_open(const char *path, const struct sim_pool_request *pools, size_
     return 0;
 }
 
+int sim_world_open(const char *path, const struct sim_pool_request *pools, size_t pool_count,
+                   struct sim_world **ret_world)
+{
+    int fd, r;
+
+    r = check_pools(pools, pool_count);
+    if (r < 0)
+        return r;
+    fd = open_file(path);
+    if (fd < 0)
+        return fd;
+    r = open_world(fd, pools, pool_count, ret_world);
+    if (r < 0) {
+        close(fd);
+        return r;
+    }
+    return fd;
+}
+
+int sim_world_join(int fd, struct sim_world **ret_world)
+{
+    struct stat st;
+
+    if (fstat(fd, &st) < 0)
+        return -errno;
+    return S_ISREG(st.st_mode) && st.st_size > 0 ? open_world(fd, NULL, 0, ret_world) : -EILSEQ;
+}
+
 void sim_world_close(struct sim_world *world)
 {
     munmap(world, world->size);
+}
+
+static void change_lock(int fd, int command, short type)
+{
+    struct flock lock = { .l_type = type, .l_whence = SEEK_SET };
+
+    while (fcntl(fd, command, &lock) < 0)
+        if (errno != EINTR)
+            abort();
+}
+
+void sim_world_lock(int fd)
+{
+    change_lock(fd, F_SETLKW, F_WRLCK);
+}
+
+void sim_world_unlock(int fd)
+{
+    change_lock(fd, F_SETLK, F_UNLCK);
 }
 
 void *sim_world_pool(struct sim_world *world, size_t index)

@@ -5,6 +5,9 @@
  * A process may be killed between any two stores here, and in the middle of the copy of a struct.
  * So entries are written before they are counted, one that is replaced is made void first, and
  * ranges are split so that every state in between covers at least what it should.
+ *
+ * The daemon and its builders have it open at the same time: whoever changes it, or looks at more
+ * than one entry, holds the lock meanwhile, and waits for nothing. A kill gives the lock back.
  */
 #pragma once
 
@@ -12,11 +15,12 @@
 
 #include "hypervisor_sim.h"
 
-#define SIM_WORLD_MAGIC UINT64_C(0x31444c524f575358) /* "XSWORLD1" */
+#define SIM_WORLD_MAGIC UINT64_C(0x32444c524f575358) /* "XSWORLD2" */
 #define SIM_DOMAINS 256
 #define SIM_POOLS 16
 #define SIM_RANGES 65536
 #define SIM_NODES 65536
+#define SIM_CONFIG_MAX 16384 /* of a stored configuration; longer ones are not stored */
 
 struct sim_slot {
     bool used;
@@ -64,6 +68,8 @@ struct sim_world {
     struct sim_ranges permissions;
     uint64_t node_count;
     struct sim_node nodes[SIM_NODES];
+    struct sim_builder_plan builder_plans[SIM_BUILDER_PLANS]; /* void without an action */
+    char configs[SIM_DOMAINS][SIM_CONFIG_MAX]; /* libxl's JSON of the domain in that slot, or "" */
 };
 
 /* Stores before it are done when a kill comes after it. */
@@ -72,10 +78,18 @@ static inline void sim_in_order(void)
     atomic_signal_fence(memory_order_seq_cst);
 }
 
-/* Maps an existing or new world. Returns 0 or -errno, see sim_open(). */
+/* Maps an existing or new world. Returns its descriptor, to be kept open, or -errno, see
+ * sim_open().
+ */
 int sim_world_open(const char *path, const struct sim_pool_request *pools, size_t pool_count,
                    struct sim_world **ret_world);
+/* Maps the world of somebody else's descriptor. Returns 0, -EILSEQ: it is none, or -errno. */
+int sim_world_join(int fd, struct sim_world **ret_world);
 void sim_world_close(struct sim_world *world);
+/* Keeps other processes out, one level deep. Without the lock nothing is worth anything: abort().
+ */
+void sim_world_lock(int fd);
+void sim_world_unlock(int fd);
 void *sim_world_pool(struct sim_world *world, size_t index);
 
 /* -ENOSPC when the table is full. */

@@ -40,10 +40,10 @@ struct state {
     size_t pool_count;
     struct segments segments;
     struct guests guests;
-    struct created_list created;         /* of the guests, those that xenshmd created */
-    const struct builder_setup *builder; /* NULL: guests cannot be created */
-    size_t builders;                     /* at work */
-    const char *compatible;              /* of segments in the device trees of guests */
+    struct created_list created;  /* of the guests, those that xenshmd created */
+    struct builder_setup builder; /* program NULL: guests cannot be created */
+    size_t builders;              /* at work */
+    const char *compatible;       /* of segments in the device trees of guests */
     struct operations operations;
     struct orders orders;
     struct events events;

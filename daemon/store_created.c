@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 
 #include "cleanup.h"
 #include "log.h"
@@ -12,6 +13,17 @@
 #include "uuid.h"
 
 #define CREATED_VERSION 1
+
+bool store_created_is_ours(struct store *store)
+{
+    /* The lock is the descriptor's: to take it again changes nothing. */
+    return flock(store_created_lock(store), LOCK_EX | LOCK_NB) == 0;
+}
+
+int store_created_lock(const struct store *store)
+{
+    return store_guests_folder(store);
+}
 
 static json_t *describe_preserved(const struct created *created)
 {

@@ -18,5 +18,13 @@ int store_created_remove(struct store *store, const struct created *created);
  */
 int store_created_load(struct store *store, struct created_list *list);
 
+/*
+ * Is every builder of earlier daemons gone? A builder that was killed may still be in a hypercall,
+ * and a domain may appear that no list has shown yet. Each builder inherits the descriptor of
+ * store_created_lock(), and holds the lock as long as it lives.
+ */
+bool store_created_is_ours(struct store *store);
+int store_created_lock(const struct store *store);
+
 /* Where the guest's device tree is to be; the caller frees it. NULL without memory. */
 char *store_created_tree(const struct store *store, const struct created *created);

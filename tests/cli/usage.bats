@@ -3,7 +3,7 @@
 
 load common
 
-commands="attach detach alloc free list pools guests map status help"
+commands="attach detach create destroy alloc free list pools guests map status help"
 dt_commands="reserve check guest"
 
 @test "help" {

@@ -336,7 +336,8 @@ class Strange(StoreCase):
         if os.geteuid() == 0:
             uid = 65534
             for path in (self.world.folder, self.world.world, self.world.log, self.world.state,
-                         self.world.segments, *self.world.segments.iterdir()):
+                         self.world.segments, self.world.state / "guests",
+                         *self.world.segments.iterdir()):
                 os.chown(path, uid, -1)
         self.bad(uid=uid)
 

@@ -29,6 +29,19 @@ LEVELS = [
 ]
 LEVEL = {name: number for number, names in enumerate(LEVELS) for name in names}
 
+# The same for daemon/builder, whose programs are apart: what they take of the daemon is here too.
+BUILDER_DAEMON = {"builder", "hypervisor", "hypervisor_sim", "hypervisor_xen_private"}
+BUILDER_LEVELS = [
+    {"arguments", "conversation", "shares"},
+    {"guest_tree"},
+    {"plan"},
+    {"backend", "backend_sim", "backend_sim_config", "backend_xen", "backend_xen_config",
+     "backend_xen_destroy", "backend_xen_log", "backend_xen_private"},
+    {"create", "end"},
+    {"main"},
+]
+BUILDER_LEVEL = {name: number for number, names in enumerate(BUILDER_LEVELS) for name in names}
+
 PURE = {"pool", "pool_runs", "window", "segment"}
 XEN_HEADER = re.compile(r"<(libxl|xen|_libxl|xs\.|xentoollog)")
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"][^>"]+[>"])', re.M)
@@ -69,8 +82,32 @@ def check_licence():
             yield f"{path.relative_to(ROOT)}: no SPDX line"
 
 
+def check_builder():
+    """The builders' own levels; the daemon knows of them only what they say over the socket."""
+    folder = ROOT / "daemon" / "builder"
+    for path in sources("daemon"):
+        of_builder = path.parent == folder
+        level = BUILDER_LEVEL.get(path.stem) if of_builder else None
+        if of_builder and level is None:
+            yield f"daemon/builder/{path.name}: it has no level in tests/tree/check_tree.py"
+            continue
+        for name in includes(path):
+            own = folder / name.strip('"')
+            daemons = ROOT / "daemon" / name.strip('"')
+            if name[0] != '"' or (not own.exists() and not daemons.exists()):
+                continue
+            if own.exists() and not of_builder and not daemons.exists():
+                yield f"daemon/{path.name} includes the builders' {name}"
+            elif of_builder and own.exists() and BUILDER_LEVEL.get(own.stem, 0) > level:
+                yield f"daemon/builder/{path.name} includes {own.name}, which stands above it"
+            elif of_builder and not own.exists() and daemons.stem not in BUILDER_DAEMON:
+                yield f"daemon/builder/{path.name} includes the daemon's {name}"
+
+
 def check_levels():
     for path in sources("daemon"):
+        if path.parent != ROOT / "daemon":
+            continue
         level = level_of(path)
         if level is None:
             yield f"daemon/{path.name}: it has no level in tests/tree/check_tree.py"
@@ -100,7 +137,7 @@ def check_client():
 
 def check_xen():
     for path in sources("common", "daemon", "client", "include"):
-        if path.name.startswith("hypervisor_xen"):
+        if path.name.startswith(("hypervisor_xen", "backend_xen")):
             continue
         for name in includes(path):
             if XEN_HEADER.search(name):
@@ -135,7 +172,7 @@ def check_pool_memory():
                 yield f"daemon/{path.name}:{number}: touches pool memory"
 
 
-CHECKS = [check_licence, check_levels, check_common, check_client, check_xen, check_devtree, check_pure,
+CHECKS = [check_licence, check_levels, check_builder, check_common, check_client, check_xen, check_devtree, check_pure,
           check_pool_memory]
 
 

@@ -14,10 +14,10 @@ static bool form_has(const struct command *command, const char *text)
     for (size_t i = 0; i < COMMAND_FORMS_MAX; i++)
         if (command->forms[i] && strstr(command->forms[i], text))
             return true;
-    return false;
+    return command->notes && strstr(command->notes, text);
 }
 
-/* Every option stands in a form as `--name` or `--name VALUE`. */
+/* Every option stands in a form, or in the notes, as `--name` or `--name VALUE`. */
 static void test_options_are_in_the_forms(void **state)
 {
     const struct command *command;
@@ -32,22 +32,29 @@ static void test_options_are_in_the_forms(void **state)
         }
 }
 
-/* Every `--name` in a form is an option. */
+static void assert_only_options(const struct command *command, const char *text)
+{
+    for (const char *s = text; (s = strstr(s, "--")); s += 2) {
+        size_t length = strcspn(s + 2, " ]|\n");
+        const struct option *o = command->options;
+
+        while (o && o->name && (strlen(o->name) != length || strncmp(o->name, s + 2, length)))
+            o++;
+        assert_true(o && o->name);
+    }
+}
+
+/* Every `--name` in a form or in the notes is an option. */
 static void test_forms_have_only_options(void **state)
 {
     const struct command *command;
 
-    for (size_t i = 0; (command = command_at(i)); i++)
+    for (size_t i = 0; (command = command_at(i)); i++) {
         for (size_t f = 0; f < COMMAND_FORMS_MAX && command->forms[f]; f++)
-            for (const char *s = command->forms[f]; (s = strstr(s, "--")); s += 2) {
-                size_t length = strcspn(s + 2, " ]|");
-                const struct option *o = command->options;
-
-                while (o && o->name &&
-                       (strlen(o->name) != length || strncmp(o->name, s + 2, length)))
-                    o++;
-                assert_true(o && o->name);
-            }
+            assert_only_options(command, command->forms[f]);
+        if (command->notes)
+            assert_only_options(command, command->notes);
+    }
 }
 
 /* An option of a command would hide behind a global one of the same name. */

@@ -170,10 +170,29 @@ static void test_command_option_before_the_command(void **state)
     assert_int_equal(options_next(&options, &argument), OPTIONS_E_UNKNOWN);
 }
 
+/* An option knows which arguments stand before it. */
+static void test_places(void **state)
+{
+    _cleanup_(options_clear) struct options options;
+    char *argv[] = { "--json", "x", "--name", "a", "--all", "y", "--name=b", NULL };
+
+    start(&options, argv);
+    assert_argument(&options, "x");
+    assert_argument(&options, "y");
+    assert_end(&options);
+    assert_int_equal(options.argument_count, 2);
+    assert_int_equal(options.given_count, 4);
+    assert_int_equal(options.given[0].arguments, 0);
+    assert_int_equal(options.given[1].arguments, 1);
+    assert_int_equal(options.given[2].arguments, 1);
+    assert_int_equal(options.given[3].arguments, 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_values),
+        cmocka_unit_test(test_places),
         cmocka_unit_test(test_empty_line),
         cmocka_unit_test(test_empty_values),
         cmocka_unit_test(test_last_one_counts),
