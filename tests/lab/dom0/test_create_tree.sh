@@ -9,12 +9,15 @@ tree=/proc/device-tree
 
 has "created" "$(guest_make made1 4K)" '^made1: created, domid [0-9]*$'
 guest_wait made1
-is "the guest has its own device" "$(g made1 "cat $tree/passthrough/sensor@c000000/compatible | tr '\\0' ' '")" "lab,sensor "
+# says FILE: the text in it, which ends with a NUL.
+says() {
+	g made1 "tr -d '\\0' <$tree/$1; echo"
+}
+is "the guest has its own device" "$(says passthrough/sensor@c000000/compatible)" "lab,sensor"
 is "which still needs the other one" \
 	"$(g made1 "cd $tree/passthrough; cmp sensor@c000000/clocks clock/phandle && echo same")" same
-is "and has its other name" "$(g made1 "cat $tree/aliases/lab0 | tr '\\0' ' '")" "/passthrough/sensor@c000000 "
-is "the guest has the segment's node" \
-	"$(g made1 "cat $tree/passthrough/made1-0@3a000000/compatible | tr '\\0' ' '")" "uio-dev "
+is "and has its other name" "$(says aliases/lab0)" "/passthrough/sensor@c000000"
+is "the guest has the segment's node" "$(says passthrough/made1-0@3a000000/compatible)" "uio-dev"
 host shared_mem 0 say "beside other devices"
 is "and its device" "$(g made1 'uiotool /dev/uio0 0 hear')" "beside other devices"
 xenshmctl destroy made1 >/dev/null

@@ -34,7 +34,7 @@ ends() {
 # goes_on NAME BYTES: its next domain has the page and the bytes.
 goes_on() {
 	has "$1: there is a next domain" "$(eventually 30 guest_has_new_domain made1 "$id" && echo yes)" yes
-	has "$1: which has the page" "$(eventually 10 is_attached && echo yes)" yes
+	has "$1: which has the page" "$(eventually 40 is_attached && echo yes)" yes
 	is "$1: and the bytes" "$(host shared_mem 0 hear)" "$2"
 	views_agree "$1: xenshmd and Xen agree"
 }
@@ -72,9 +72,10 @@ has "the old domain is kept" "$(domain_state "$id")" c
 has "under another name" "$(xl domname "$id")" '^made1-'
 lacks "without a right to the page" "$(xenview "$((POOL_HOST / 4096))" 1)" "^may $id "
 preserved=$(xl domname "$id")
-is "destroy takes the next one only" "$(xenshmctl destroy made1)" "made1: destroyed"
-has "the old one is still there" "$(domain_state "$id")" c
-is "destroy takes the old one, too" "$(xenshmctl destroy "$preserved")" "$preserved: destroyed"
+is "destroy takes just the old one" "$(xenshmctl destroy "$preserved")" "$preserved: destroyed"
+is "which is gone" "$(domain_state "$id")" ""
+has "the next one goes on" "$(is_attached && echo yes)" yes
+is "until it is destroyed" "$(xenshmctl destroy made1)" "made1: destroyed"
 ends "after rename-restart"
 
 make_for preserve
