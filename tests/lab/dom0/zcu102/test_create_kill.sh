@@ -78,12 +78,16 @@ kill_both() {
 	kill_builder "$(daemon_id)"
 }
 
-# cycle NUMBER WHO
+# cycle NUMBER WHO: every other one in the first part, in which more happens.
 cycle() {
-	chance $((create_time * 9 / 8))
+	chance $((create_time * 9 / (8 + $1 % 2 * 32)))
 	delay=$chance
 	"kill_$2"
-	[ "$2" = builder ] || eventually 30 daemon_is_gone
+	if [ "$2" = builder ]; then
+		has "kill $1: the daemon outlives its builder, and says what became of it" "$(cat $REPLY)" '"error"\|"result"'
+	else
+		eventually 30 daemon_is_gone
+	fi
 	daemon_need
 	eventually 40 is_settled
 	case $outcome in

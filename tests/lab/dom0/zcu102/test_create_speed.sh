@@ -34,8 +34,8 @@ median() {
 	sort -n "/tmp/$1" | sed -n "$((ROUNDS / 2 + 1))p"
 }
 
-# times MEDIAN MEDIAN: how many times more the first is.
-times() {
+# ratio_of TIME TIME: how many times more the first is.
+ratio_of() {
 	awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f\n", a / b }'
 }
 
@@ -61,7 +61,7 @@ for round in $(seq $ROUNDS); do
 	xenshmctl destroy made1 >/dev/null
 	eventually 20 pages_are_free
 done
-ratio=$(times "$(median by_xenshmctl)" "$(median by_xl)")
+ratio=$(ratio_of "$(median by_xenshmctl)" "$(median by_xl)")
 tell "create: xl $(median by_xl)0 ms, xenshmctl $(median by_xenshmctl)0 ms, $ratio times"
 has "creation takes about as long as with xl ($ratio times)" "$(below "$ratio" 1.5)" yes
 
@@ -98,7 +98,7 @@ xl create -q /tmp/guest2.cfg
 guest_wait guest2
 clock
 classic=$((clock - since))
-ratio=$(times $classic "$(median attach)")
+ratio=$(ratio_of $classic "$(median attach)")
 tell "a page for a running guest: destroyed and created anew $((classic))0 ms, attached $(median attach)0 ms, $ratio times"
 has "attaching is much faster ($ratio times)" "$(below 20 "$ratio")" yes
 guest_destroy guest2
