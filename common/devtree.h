@@ -145,6 +145,16 @@ struct devtree_range {
 int devtree_guest_ranges(const void *tree, size_t size, struct devtree_range **ret_ranges,
                          size_t *ret_count, struct error *error);
 
+/* ---- the arguments of a kernel */
+
+/*
+ * What the last uio_pdrv_genirq.of_id= among them says, as for the kernel: the compatible string of
+ * its UIO devices. Returns false if there is none.
+ */
+bool arguments_of_id(const char *text, char value[static DEVTREE_COMPATIBLE_MAX + 1]);
+/* `text` with it, before a "--" that ends what the kernel reads; to be freed. NULL: no memory. */
+char *arguments_with_of_id(const char *text, const char *value);
+
 /* ---- reading what was made */
 
 /*

@@ -164,14 +164,6 @@ struct arguments {
 
 void devtree_dom0_arguments(const void *tree, struct arguments *ret);
 
-/*
- * The value of OF_ID among these arguments, the last one as for the kernel. Returns false if there
- * is none.
- */
-bool arguments_of_id(const char *text, char value[static DEVTREE_COMPATIBLE_MAX + 1]);
-/* `text` with OF_ID=value, before a "--" that ends what the kernel reads. NULL: no memory. */
-char *arguments_with_of_id(const char *text, const char *value);
-
 /* ---- writing */
 
 /* Writes with fdt_sw calls, from fdt_create() to fdt_finish(); returns 0 or libfdt's error. */

@@ -3,8 +3,8 @@
  * The one narrow interface to Xen.
  *
  * Implemented twice: hypervisor_xen.c on libxl, libxenctrl and libxenstore, and hypervisor_sim.c
- * in memory; a program links one of them. tests/contract holds what both promise. No other file
- * includes a Xen header.
+ * in memory; a program links one of them. tests/contract holds what both promise. Besides these
+ * only the builder (builder/backend_xen*.c) includes a Xen header.
  *
  * All calls are short (a hypercall, a file, a xenstore round trip) and return 0 or a negative
  * errno, with these meanings: -ESRCH no such domain, -EPERM no right to these pages, -EINVAL

@@ -42,14 +42,14 @@ struct hypervisor {
 static struct hypervisor *lock_world(struct hypervisor *hypervisor)
 {
     if (hypervisor->locked++ == 0)
-        sim_world_lock(hypervisor->world_fd);
+        sim_world_lock(hypervisor->world);
     return hypervisor;
 }
 
 static void unlock_world(struct hypervisor **hypervisor)
 {
     if (--(*hypervisor)->locked == 0)
-        sim_world_unlock((*hypervisor)->world_fd);
+        sim_world_unlock((*hypervisor)->world);
 }
 
 /* From here to the end of the block the world is this process's alone. */

@@ -25,7 +25,8 @@ static int destroy_domain(struct request *request, const struct guest *guest, st
     if (!created || (created->domid && created->domid != guest->identity.domid &&
                      !created_has_preserved(created, guest->identity.domid)))
         return error_set(error, XENSHM_GUEST_FOREIGN,
-                         "guest '%s' was not created by xenshmd, and is not destroyed by it",
+                         "guest '%s' is not one that xenshmd created and looks after, and is not "
+                         "destroyed by it",
                          guest->name);
     memcpy(end.uuid, guest->identity.uuid, sizeof(end.uuid));
     if (created_has_preserved(created, guest->identity.domid)) {

@@ -280,6 +280,7 @@ static enum operation_turn take_back(struct end *end)
     switch (end->request.then) {
     case END_ONE:
         created_drop_preserved(created, end->request.preserved);
+        created->unsaved = store_created_write(state->store, created) < 0;
         end->operation.result = describe(end);
         return OPERATION_DONE;
     case END_RESTART:
@@ -315,6 +316,19 @@ static enum operation_turn wait_for(struct end *end, struct created *created)
     return turn;
 }
 
+/* It was given up, or went, while this waited for it; what it had left behind is nobody's now. */
+static enum operation_turn forgotten_meanwhile(struct end *end)
+{
+    if (end->request.then == END_ONE)
+        error_set(&end->operation.error, XENSHM_GUEST_FOREIGN,
+                  "guest '%s' is gone, and domain %u, which it left behind, is not looked after "
+                  "any more",
+                  end->name, end->request.preserved);
+    else
+        end->operation.result = describe(end);
+    return OPERATION_DONE;
+}
+
 static enum operation_turn begin(struct end *end)
 {
     struct state *state = end->operation.state;
@@ -322,12 +336,8 @@ static enum operation_turn begin(struct end *end)
     enum created_state before;
     int r;
 
-    /* It was given up while this waited for it. */
-    if (!created) {
-        end->operation.result = describe(end);
-        return OPERATION_DONE;
-    }
-    strcpy(end->name, created->facts.name);
+    if (!created)
+        return forgotten_meanwhile(end);
     if (created->busy)
         return wait_for(end, created);
     before = created->state;
@@ -341,7 +351,8 @@ static enum operation_turn begin(struct end *end)
     }
     created->busy = &end->operation;
     end->busy = true;
-    end->domid = created->domid;
+    if (end->request.then != END_ONE)
+        end->domid = created->domid;
     end->phase = LOOK;
     return OPERATION_AGAIN;
 }
@@ -382,10 +393,14 @@ int operation_end(struct state *state, const struct end_request *request, operat
     };
     struct end *end = done ? operation_new(sizeof(*end), &common, error)
                            : operation_new_own(sizeof(*end), &common);
+    const struct created *created;
 
     if (!end)
         return error_set(error, MESSAGE_INTERNAL_ERROR, "out of memory");
     end->request = *request;
+    created = find(end);
+    snprintf(end->name, sizeof(end->name), "%s", created ? created->facts.name : "");
+    end->domid = created ? created->domid : 0;
     end->deadline = clock_milliseconds() + state->limits.builder_timeout;
     operation_submit(&end->operation);
     return 0;

@@ -191,12 +191,17 @@ static void follow_guest(struct state *state, struct attachment *attachment)
     /* One that is off, or suspended, has what it has until it is gone. */
 }
 
-/* A guest in the hands of a builder: what it has stays as it is until that is done. */
-static bool is_held(const struct state *state, const struct attachment *attachment)
+/* A guest in the hands of a builder: what it has is left to that. */
+static bool is_held(struct state *state, struct attachment *attachment)
 {
     const struct created *created = created_find(&state->created, attachment->identity.uuid);
 
-    return created && created_unsettled(created);
+    if (!created || !created_unsettled(created))
+        return false;
+    if (created->state == CREATED_RESTARTING && attachment->state == ATTACHMENT_ATTACHED &&
+        (!attachment->guest->alive || attachment->guest->shutdown != DOMAIN_RUNNING))
+        attachment_wait(state, attachment);
+    return true;
 }
 
 /* May end at once: then the attachment is gone, and with its last one the segment. */

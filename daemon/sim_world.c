@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -127,6 +128,21 @@ static int check_world(struct sim_world *world, uint64_t size, const struct sim_
     return same_pools(world, pools, count) ? 0 : -EEXIST;
 }
 
+static int make_lock(struct sim_world *world)
+{
+    pthread_mutexattr_t attributes;
+    int r;
+
+    r = pthread_mutexattr_init(&attributes);
+    if (r == 0)
+        r = pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
+    if (r == 0)
+        r = pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
+    if (r == 0)
+        r = pthread_mutex_init(&world->lock, &attributes);
+    return -r;
+}
+
 /* The world in the file, made if the file is empty. */
 static int open_world(int fd, const struct sim_pool_request *pools, size_t pool_count,
                       struct sim_world **ret_world)
@@ -170,6 +186,10 @@ int sim_world_open(const char *path, const struct sim_pool_request *pools, size_
     if (fd < 0)
         return fd;
     r = open_world(fd, pools, pool_count, ret_world);
+    /* Nobody else is in it yet; what a lock in a file says may be of another boot of the machine.
+     */
+    if (r == 0)
+        r = make_lock(*ret_world);
     if (r < 0) {
         close(fd);
         return r;
@@ -191,23 +211,20 @@ void sim_world_close(struct sim_world *world)
     munmap(world, world->size);
 }
 
-static void change_lock(int fd, int command, short type)
+void sim_world_lock(struct sim_world *world)
 {
-    struct flock lock = { .l_type = type, .l_whence = SEEK_SET };
+    int r = pthread_mutex_lock(&world->lock);
 
-    while (fcntl(fd, command, &lock) < 0)
-        if (errno != EINTR)
-            abort();
+    /* Whoever had it was killed: what is in the world is made for that. */
+    if (r == EOWNERDEAD)
+        r = pthread_mutex_consistent(&world->lock);
+    if (r)
+        abort();
 }
 
-void sim_world_lock(int fd)
+void sim_world_unlock(struct sim_world *world)
 {
-    change_lock(fd, F_SETLKW, F_WRLCK);
-}
-
-void sim_world_unlock(int fd)
-{
-    change_lock(fd, F_SETLK, F_UNLCK);
+    pthread_mutex_unlock(&world->lock);
 }
 
 void *sim_world_pool(struct sim_world *world, size_t index)

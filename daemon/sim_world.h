@@ -11,6 +11,7 @@
  */
 #pragma once
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "hypervisor_sim.h"
@@ -58,7 +59,8 @@ struct sim_node {
 
 struct sim_world {
     uint64_t magic;
-    uint64_t size; /* of the whole world, in bytes */
+    uint64_t size;        /* of the whole world, in bytes */
+    pthread_mutex_t lock; /* robust: a kill gives it back */
     uint32_t next_domid;
     uint64_t pool_count;
     struct sim_pool pools[SIM_POOLS];
@@ -88,8 +90,8 @@ int sim_world_join(int fd, struct sim_world **ret_world);
 void sim_world_close(struct sim_world *world);
 /* Keeps other processes out, one level deep. Without the lock nothing is worth anything: abort().
  */
-void sim_world_lock(int fd);
-void sim_world_unlock(int fd);
+void sim_world_lock(struct sim_world *world);
+void sim_world_unlock(struct sim_world *world);
 void *sim_world_pool(struct sim_world *world, size_t index);
 
 /* -ENOSPC when the table is full. */

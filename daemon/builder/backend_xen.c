@@ -74,6 +74,9 @@ int backend_read(struct backend *backend, const json_t *config, struct plan *ret
                          "the configuration is not libxl's JSON of a domain: %s",
                          xen_log_reason(&backend->log, "no reason given"));
     move_deprecated(&backend->config.b_info);
+    /* Any; a number for that would be stored as the guest's. */
+    if (!libxl_domid_valid_guest(backend->config.c_info.domid))
+        backend->config.c_info.domid = 0;
     if (libxl_uuid_is_nil(&backend->config.c_info.uuid))
         libxl_uuid_generate(&backend->config.c_info.uuid);
     return xen_config_plan(&backend->config, ret_plan, error);
@@ -127,8 +130,6 @@ int backend_build(struct backend *backend, const struct plan *plan, const struct
         return error->code;
     if (xen_config_add(&backend->config, order) < 0)
         return error_set(error, XENSHM_HYPERVISOR_FAILED, "the builder has no memory");
-    if (!libxl_domid_valid_guest(backend->config.c_info.domid))
-        backend->config.c_info.domid = INVALID_DOMID;
     backend->domid = INVALID_DOMID;
     xen_log_forget(&backend->log);
     if (libxl_domain_create_new(backend->xl, &backend->config, &backend->domid, NULL, NULL) == 0) {

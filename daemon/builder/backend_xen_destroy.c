@@ -12,7 +12,6 @@
 
 #include "cleanup.h"
 #include "log.h"
-#include "uuid.h"
 
 /* How long Xen may take until a domain that is being destroyed says so. */
 #define GOING_TRIES 300
@@ -34,7 +33,10 @@ static void name_log(struct backend *backend, const struct domain_identity *doma
 {
     char *name = libxl_domid_to_name(backend->xl, domain->domid);
 
-    snprintf(backend->log.guest, sizeof(backend->log.guest), "%s", name ? name : "(unnamed)");
+    if (name)
+        snprintf(backend->log.guest, sizeof(backend->log.guest), "%s", name);
+    else
+        snprintf(backend->log.guest, sizeof(backend->log.guest), "(domain %u)", domain->domid);
     free(name);
 }
 
@@ -97,26 +99,30 @@ int backend_rename(struct backend *backend, const struct domain_identity *domain
                      xen_log_reason(&backend->log, "libxl gives no reason"));
 }
 
-static void forget_folder(struct xs_handle *xs, const char *parent, const char *name)
+static void forget_folder(struct xs_handle *xs, const char *parent, uint32_t domid)
 {
-    char path[80];
+    char path[64];
 
-    snprintf(path, sizeof(path), "%s/%s", parent, name);
+    snprintf(path, sizeof(path), "%s/%u", parent, domid);
     xs_rm(xs, XBT_NULL, path);
 }
 
 /* What libxl would have removed from xenstore. */
-static void forget_nodes(const struct domain_identity *domain)
+static void forget_nodes(uint32_t domid)
 {
     struct xs_handle *xs = xs_open(0);
-    char uuid[UUID_TEXT_SIZE], domid[16];
+    _cleanup_(cleanup_free) char *vm = NULL;
+    char path[64];
 
     if (!xs)
         return;
-    snprintf(domid, sizeof(domid), "%u", domain->domid);
+    /* Not by the UUID: another domain may have that by now. */
+    snprintf(path, sizeof(path), "/local/domain/%u/vm", domid);
+    vm = xs_read(xs, XBT_NULL, path, NULL);
+    if (vm && strncmp(vm, "/vm/", 4) == 0)
+        xs_rm(xs, XBT_NULL, vm);
     forget_folder(xs, "/local/domain", domid);
     forget_folder(xs, "/libxl", domid);
-    forget_folder(xs, "/vm", uuid_format(domain->uuid, uuid));
     xs_close(xs);
 }
 
@@ -132,7 +138,7 @@ static void destroy_plainly(struct backend *backend, const struct domain_identit
     libxl_userdata_unlink(backend->xl, domain->domid, "libxl-json");
     xc_domain_destroy(xc, domain->domid);
     xc_interface_close(xc);
-    forget_nodes(domain);
+    forget_nodes(domain->domid);
 }
 
 int backend_destroy(struct backend *backend, const struct domain_identity *domain,

@@ -9,12 +9,12 @@
 /* Behind "libxl_create.c:1250:initiate_domain_create: Domain 5:", which says nothing to users. */
 static const char *skip_place(const char *text)
 {
-    const char *place = strstr(text, ".c:"), *space = strchr(text, ' ');
+    const char *place = strstr(text, ".c:"), *end = place ? strstr(place, ": ") : NULL;
     unsigned domid;
     int length = 0;
 
-    if (place && space && place < space && space[-1] == ':')
-        text = space + 1;
+    if (end)
+        text = end + 2;
     if (sscanf(text, "Domain %u:%n", &domid, &length) == 1 && length > 0)
         text += length;
     return text;

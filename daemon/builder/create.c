@@ -4,9 +4,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "arguments.h"
 #include "backend.h"
 #include "cleanup.h"
+#include "devtree.h"
 #include "guest_tree.h"
 #include "plan.h"
 #include "shares.h"
@@ -46,13 +46,13 @@ static int tell_facts(struct creation *creation, json_t *request, struct error *
 /* The kernel is told where its UIO devices are, unless it is told something already. */
 static int add_argument(const struct plan *plan, struct build_order *order, struct error *error)
 {
-    char compatible[ARGUMENTS_COMPATIBLE_SIZE];
+    char compatible[DEVTREE_COMPATIBLE_MAX + 1];
 
     if (order->share_count == 0 || (!plan->kernel && !plan->bootloader))
         return 0;
-    if (plan->cmdline && arguments_compatible(plan->cmdline, compatible))
+    if (plan->cmdline && arguments_of_id(plan->cmdline, compatible))
         return 0;
-    order->cmdline = arguments_with_compatible(plan->cmdline, order->compatible);
+    order->cmdline = arguments_with_of_id(plan->cmdline ? plan->cmdline : "", order->compatible);
     return order->cmdline ? 0
                           : error_set(error, XENSHM_HYPERVISOR_FAILED, "the builder has no memory");
 }

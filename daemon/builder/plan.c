@@ -2,14 +2,13 @@
 #include "plan.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
-#include "arguments.h"
-#include "cleanup.h"
+#include "devtree.h"
 #include "uuid.h"
 
 const char *const plan_events[PLAN_EVENTS] = { "poweroff", "reboot", "crash", "watchdog",
@@ -59,16 +58,17 @@ static int check_actions(const struct plan *plan, struct error *error)
 
 static const char *why_unreadable(const char *path)
 {
-    /* A FIFO must not hold the builder up. */
-    _cleanup_(cleanup_close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     struct stat st;
 
     /* The daemon has a working directory of its own. */
     if (path[0] != '/')
         return "the path must begin with '/'";
-    if (fd < 0 || fstat(fd, &st) < 0)
+    if (stat(path, &st) < 0)
         return strerror(errno);
-    return S_ISREG(st.st_mode) ? NULL : "not a regular file";
+    /* A device is not even opened: some do things then. */
+    if (!S_ISREG(st.st_mode))
+        return "not a regular file";
+    return access(path, R_OK) < 0 ? strerror(errno) : NULL;
 }
 
 static int check_file(const struct plan *plan, const char *what, const char *path,
@@ -153,14 +153,14 @@ static json_t *describe_actions(const struct plan *plan)
 
 json_t *plan_facts(const struct plan *plan, const struct guest_tree *tree)
 {
-    char uuid[UUID_TEXT_SIZE], compatible[ARGUMENTS_COMPATIBLE_SIZE];
+    char uuid[UUID_TEXT_SIZE], compatible[DEVTREE_COMPATIBLE_MAX + 1];
     json_t *facts =
         json_pack("{s:s, s:s, s:I, s:b, s:o, s:o, s:o}", "name", plan->name, "uuid",
                   uuid_format(plan->uuid, uuid), "max_memory", (json_int_t)plan->max_memory, "pci",
                   plan->pci, "iomem", describe_iomem(plan), "taken", describe_taken(tree),
                   "actions", describe_actions(plan));
 
-    if (facts && plan->cmdline && arguments_compatible(plan->cmdline, compatible))
+    if (facts && plan->cmdline && arguments_of_id(plan->cmdline, compatible))
         json_object_set_new(facts, "compatible", json_string(compatible));
     return facts;
 }

@@ -4,6 +4,7 @@ bell as descriptors 3, 4 and 5. A daemon on the same world plans the faults and 
 is. XENSHM_BUILDER_SIM names the program."""
 
 import contextlib
+import fcntl
 import json
 import os
 import pathlib
@@ -26,7 +27,7 @@ FDT_MAGIC = 0xd00dfeed
 
 def spawn(program, *descriptors, arguments=(), **more):
     """A child with these descriptors from 3 on, and nothing else but output."""
-    high = [os.dup2(fd, 200 + number) for number, fd in enumerate(descriptors)]
+    high = [fcntl.fcntl(fd, fcntl.F_DUPFD, 100) for fd in descriptors]
     actions = [(os.POSIX_SPAWN_OPEN, 0, "/dev/null", os.O_RDONLY, 0)]
     actions += [(os.POSIX_SPAWN_DUP2, fd, 3 + number) for number, fd in enumerate(high)]
     actions += [(os.POSIX_SPAWN_CLOSE, fd) for fd in high]
@@ -259,7 +260,8 @@ class Refusals(BuilderTest):
         fifo = str(self.folder / "fifo")
         os.mkfifo(fifo)
         for path, why in (("/no/such", "No such file"), (str(self.folder), "not a regular file"),
-                          (fifo, "not a regular file"), ("boot/kernel", "must begin with '/'")):
+                          (fifo, "not a regular file"), ("/dev/zero", "not a regular file"),
+                          ("boot/kernel", "must begin with '/'")):
             for key in ("kernel", "ramdisk", "device_tree"):
                 message = self.refused_with("CONFIG_INVALID", why, self.domain_config(**{key: path}))
                 self.assertIn(f"guest 'guest1': {key} '{path}'", message)

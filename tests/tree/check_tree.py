@@ -32,7 +32,7 @@ LEVEL = {name: number for number, names in enumerate(LEVELS) for name in names}
 # The same for daemon/builder, whose programs are apart: what they take of the daemon is here too.
 BUILDER_DAEMON = {"builder", "hypervisor", "hypervisor_sim", "hypervisor_xen_private"}
 BUILDER_LEVELS = [
-    {"arguments", "conversation", "shares"},
+    {"conversation", "shares"},
     {"guest_tree"},
     {"plan"},
     {"backend", "backend_sim", "backend_sim_config", "backend_xen", "backend_xen_config",
