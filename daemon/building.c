@@ -10,11 +10,19 @@ bool building_possible(const struct state *state)
     return state->builders < state->limits.builders && store_created_is_ours(state->store);
 }
 
+static void drop_reply(struct building *building)
+{
+    json_decref(building->reply);
+    building->reply = NULL;
+}
+
+/* It may also die while nothing was asked of it. */
 static void on_reply(void *context, json_t *reply, const struct error *error)
 {
     struct building *building = context;
     struct state *state = building->operation->state;
 
+    drop_reply(building);
     building->waiting = false;
     building->reply = json_incref(reply);
     building->error = error ? *error : (struct error){ 0 };
@@ -25,12 +33,6 @@ static void on_reply(void *context, json_t *reply, const struct error *error)
     /* What a toolstack does to domains shows sooner so than by any hint. */
     state_request_reconcile(state);
     operation_wake(building->operation);
-}
-
-static void drop_reply(struct building *building)
-{
-    json_decref(building->reply);
-    building->reply = NULL;
 }
 
 int building_start(struct building *building, struct operation *operation, json_t *request,
@@ -57,8 +59,14 @@ int building_start(struct building *building, struct operation *operation, json_
 void building_say(struct building *building, json_t *line)
 {
     drop_reply(building);
-    building->waiting = true;
-    builder_say(building->builder, line);
+    building->waiting = building->builder != NULL;
+    if (building->builder) {
+        builder_say(building->builder, line);
+        return;
+    }
+    /* It has died meanwhile: its error is the reply. */
+    json_decref(line);
+    operation_wake(building->operation);
 }
 
 void building_dismiss(struct building *building)

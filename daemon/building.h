@@ -21,7 +21,7 @@ bool building_possible(const struct state *state);
 /* Starts a builder with its first line (stolen). Returns 0, or a refusal in *error. */
 int building_start(struct building *building, struct operation *operation, json_t *request,
                    struct error *error);
-/* Its next line (stolen), after a reply. */
+/* Its next line (stolen), after a reply. One that has died meanwhile has its error as reply. */
 void building_say(struct building *building, json_t *line);
 /* Ends it if it is there, and drops its last reply. */
 void building_clear(struct building *building);
