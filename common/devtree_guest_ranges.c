@@ -190,7 +190,7 @@ int devtree_collect_guest(const void *tree, struct objects *found, struct error 
 {
     struct reader reader = { .found = found, .placed = { true } };
     struct walk *walk = &reader.walk;
-    int passthrough, r;
+    int passthrough = -1, r;
 
     r = find_passthrough(tree, &passthrough, error);
     if (r)

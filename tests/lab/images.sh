@@ -65,16 +65,18 @@ pack() {
 make_guest() {
 	new_tree "$guest"
 	add_programs "$guest" bin "$ROOT"/usr/bin/xenstore-{read,ls}
+	mkdir "$guest/mods"
+	cp "$modules/uio/uio.ko" "$OUT/module-$abi/uio_pdrv_genirq.ko" "$modules/watchdog/xen_wdt.ko" "$guest/mods/"
 	install -m 755 "$LAB/guest/init" "$guest/init"
 	pack "$guest" "$OUT/guest.cpio"
 }
 
 add_xen_tools() {
 	add_programs "$dom0" "$xen_tools" \
-		"$ROOT/$xen_tools"/{xl,libxl-save-helper,xenstored,xenconsoled,xen-init-dom0}
+		"$ROOT/$xen_tools"/{xl,libxl-save-helper,xenstored,xenconsole,xenconsoled,xen-init-dom0}
 	add_programs "$dom0" bin "$ROOT"/usr/bin/xenstore-{read,write,ls,list,exists}
 	ln -s "/$xen_tools/xl" "$dom0/bin/xl"
-	mkdir -p "$dom0"/{etc/xen,var/lib/xen,var/lib/xenstored,var/log/xen/console,var/lock,mods}
+	mkdir -p "$dom0"/{etc/xen,var/lib/xen/dump,var/lib/xenstored,var/log/xen/console,var/lock,mods}
 	ln -s ../run "$dom0/var/run"
 	: >"$dom0/etc/xen/xl.conf"
 	cp "$modules"/xen/xen-{evtchn,gntdev,gntalloc,privcmd}.ko "$modules/xen/xenfs/xenfs.ko" \
@@ -100,7 +102,7 @@ add_tests() {
 	cp "$LAB/board/$board.sh" "$dom0/lab/board"
 	echo "$mode" >"$dom0/lab/mode"
 	echo "LOOP_SECONDS=${LOOP_SECONDS-} KILL_CYCLES=${KILL_CYCLES-} LAB_SEED=${LAB_SEED:-$RANDOM}" >"$dom0/lab/parameters"
-	cp "$OUT/strike" "$dom0/bin/"
+	cp "$OUT"/{strike,pulse} "$dom0/bin/"
 	add_programs "$dom0" bin "$OUT/xenview"
 	add_programs "$dom0" lab "$OUT"/arm64/tests/contract/{contract-xen,crash-domain}
 	for name; do
@@ -115,6 +117,8 @@ add_guest() {
 	mkdir "$dom0/guest"
 	cp "$ROOT/boot/vmlinuz-$abi-arm64" "$dom0/guest/kernel"
 	cp "$OUT/guest.cpio" "$dom0/guest/initrd"
+	dtc -q -I dts -O dtb -o "$dom0/guest/own.dtb" "$LAB/guest/own.dts"
+	dtc -q -I dts -O dtb -o "$dom0/guest/bare.dtb" - <<<'/dts-v1/; / { };'
 }
 
 make_dom0() {
@@ -129,7 +133,7 @@ make_dom0() {
 
 "$TRIPLET-gcc" --sysroot="$ROOT" -O2 -Wall -Wextra -o "$OUT/xenview" "$LAB/src/xenview.c" \
 	-lxenctrl -Wl,--allow-shlib-undefined
-for program in uiotool strike; do
+for program in uiotool strike pulse; do
 	"$TRIPLET-gcc" --sysroot="$ROOT" -O2 -Wall -Wextra -static -o "$OUT/$program" "$LAB/src/$program.c"
 done
 make_guest

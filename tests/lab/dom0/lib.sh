@@ -53,6 +53,22 @@ refused() {
 	is "$name: pages are as before" "$(xenshmctl --json map 2>/dev/null)" "$map_before"
 }
 
+# world: what a creation that fails must not leave behind: domains (Xen's own list of them), their
+# nodes in xenstore, records, builders.
+world() {
+	xenview 0 0
+	xenstore-list /local/domain | sort
+	ls /run/xenshmd/guests 2>/dev/null
+	pidof xenshm-builder
+}
+
+# refused_whole NAME STATUS PATTERN COMMAND...: as `refused`, and nothing is left behind.
+refused_whole() {
+	world_before=$(world)
+	refused "$@"
+	is "$1: nothing is left behind" "$(world)" "$world_before"
+}
+
 # chance LIMIT: a number from 0 to LIMIT - 1 into $chance.  The sequence comes from $LAB_SEED.
 chance() {
 	LAB_SEED=$(((LAB_SEED * 1103515245 + 12345) & 0x7fffffff))
@@ -129,6 +145,33 @@ guest_wait() {
 
 guest_exists() {
 	guest_id "$1" >/dev/null
+}
+
+# guest_make NAME [ARGUMENT]...: has xenshmd create the guest of /tmp/NAME.cfg, and does not wait for
+# it.  Such guests are called made..., see clean_up.
+guest_make() {
+	made=$1
+	shift
+	rm -f "$CONSOLES/guest-$made.log"
+	xenshmctl create "/tmp/$made.cfg" "$@"
+}
+
+# domain_state DOMID: the flags that xl list shows, such as --p---; nothing when it is gone.
+domain_state() {
+	xl list | awk -v id="$1" '$2 == id { print $5 }'
+}
+
+# domain_is DOMID FLAG: by its state, r, b, p, s, c or d.
+domain_is() {
+	case $(domain_state "$1") in
+	*"$2"*) true ;;
+	*) false ;;
+	esac
+}
+
+# guest_is_gone NAME: the domain, and what xenshmd knows of it.
+guest_is_gone() {
+	! guest_exists "$1" && ! xenshmctl guests | grep -q "^$1 " && ! xenshmctl list | grep -q " $1 "
 }
 
 # guest_need NAME...: most tests leave their guests running, so they are often there already.

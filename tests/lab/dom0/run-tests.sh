@@ -19,11 +19,15 @@ run_file() {
 	[ -e /run/lab/finished ] || fail "$(basename "$1" .sh) runs to its end" "exit status $?" "all its checks made"
 }
 
-# The next file must find every page free; guests are left running, to save their start.
+# The next file must find every page free; guests are left running, to save their start, but for
+# those that xenshmd has made.
 clean_up() {
 	daemon_need
 	for guest in $(xl list | sed -n '3,$ s/ .*//p'); do
-		xenshmctl detach "$guest" --all >/dev/null 2>&1
+		case $guest in
+		made*) xenshmctl destroy "$guest" >/dev/null 2>&1 || xl destroy "$guest" ;;
+		*) xenshmctl detach "$guest" --all >/dev/null 2>&1 ;;
+		esac
 	done
 }
 
