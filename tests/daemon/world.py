@@ -7,6 +7,7 @@ may weaken it; a state that it refuses is a bug in the daemon.
 """
 
 import contextlib
+import fcntl
 import json
 import os
 import pathlib
@@ -190,7 +191,20 @@ class World:
             self.client = self.connect()
         return self
 
+    def wait_unlocked(self):
+        """A killed daemon's builder goes with it, but a sanitizer's helper of that lives longer."""
+        end = time.monotonic() + PATIENCE
+        while self.world.exists():
+            with open(self.world, "rb") as world:
+                try:
+                    fcntl.flock(world, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    return
+                except BlockingIOError:
+                    assert time.monotonic() < end, "somebody holds the world"
+            time.sleep(0.001)
+
     def launch(self, state, *options, uid=None):
+        self.wait_unlocked()
         environment = dict(os.environ, ASAN_OPTIONS="abort_on_error=0:exitcode=99",
                            UBSAN_OPTIONS="halt_on_error=1:exitcode=99")
         environment.pop("JOURNAL_STREAM", None)
