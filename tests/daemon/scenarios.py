@@ -626,6 +626,8 @@ class Create(Created):
 
     def judge(self, test, before, result, after):
         if not isinstance(result, Refused):
+            # It ran with all of them from the beginning.
+            test.assertEqual({a["state"] for a in result["attachments"]}, {"attached"})
             self.is_whole(test, after)
         elif after["records"]:
             test.assertEqual(after["records"][self.uuid]["state"], "ending")
