@@ -52,6 +52,15 @@ char *builder_find(const char *name)
 
 /* ---- its end */
 
+/*
+ * With all that it runs: a child of libxl's that has not exec'ed yet holds the socket too, and
+ * would put off its end.
+ */
+static void kill_all(const struct builder *builder)
+{
+    kill(-builder->pid, SIGKILL);
+}
+
 /* How the process ended: 0, or a signal or an exit status in *error. */
 static void judge_end(int status, struct error *error)
 {
@@ -86,7 +95,7 @@ struct builder *builder_free(struct builder *builder)
 {
     if (!builder)
         return NULL;
-    kill(-builder->pid, SIGKILL);
+    kill_all(builder);
     bury(builder);
     release(builder);
     return NULL;
@@ -110,7 +119,7 @@ static void end(struct builder *builder, const struct error *error)
     struct error why = error ? *error : builder->why;
 
     /* With all that it ran: nothing of a guest that is not built may go on. */
-    kill(-builder->pid, SIGKILL);
+    kill_all(builder);
     judge_end(bury(builder), &why);
     release(builder);
     reply(context, NULL, &why);
@@ -119,7 +128,7 @@ static void end(struct builder *builder, const struct error *error)
 void builder_kill(struct builder *builder)
 {
     error_set(&builder->why, XENSHM_BUSY, "the builder was told to stop");
-    kill(builder->pid, SIGKILL);
+    kill_all(builder);
 }
 
 static void on_limit(evutil_socket_t fd, short what, void *context)
@@ -130,7 +139,7 @@ static void on_limit(evutil_socket_t fd, short what, void *context)
               "the builder took more than %" PRIu64 " seconds and was killed",
               builder->milliseconds / 1000);
     error_set_hint(&builder->why, "see the daemon's log, and `builder-timeout` in xenshmd.conf");
-    kill(builder->pid, SIGKILL);
+    kill_all(builder);
 }
 
 /* ---- what it says */
@@ -210,7 +219,7 @@ void builder_say(struct builder *builder, json_t *line)
     json_decref(line);
     if (!text || evbuffer_add_printf(output, "%s\n", text) < 0) {
         error_set(&builder->why, MESSAGE_INTERNAL_ERROR, "out of memory");
-        kill(builder->pid, SIGKILL);
+        kill_all(builder);
     }
     free(text);
 }

@@ -58,6 +58,7 @@ struct created {
     struct created_facts facts;
     enum created_state state;
     uint32_t domid;      /* of its domain while it is whole; 0: none */
+    bool rename, core;   /* how its domain is to be ended: see struct end_request */
     json_t *config;      /* libxl's, without what xenshmd adds */
     uint32_t *preserved; /* domains that it was, and that are kept under other names; owned */
     size_t preserved_count;

@@ -68,6 +68,8 @@ static void go_on(struct state *state, struct created *created)
     end(state, created,
         (struct end_request){
             .then = then,
+            .rename = created->rename,
+            .core = created->core,
             .why = created->state == CREATED_BUILDING ? "its creation was interrupted"
                                                       : "it was to be destroyed",
         });

@@ -285,6 +285,7 @@ static enum operation_turn take_back(struct end *end)
         return OPERATION_DONE;
     case END_RESTART:
         created->domid = 0;
+        created->rename = created->core = false;
         end->busy = false;
         if (operation_restart(state, created) < 0)
             log_error("guest %s: out of memory to build it anew", created->facts.name);
@@ -329,23 +330,38 @@ static enum operation_turn forgotten_meanwhile(struct end *end)
     return OPERATION_DONE;
 }
 
+/* In the store first: what is going to happen, and how. Returns 0 or -errno: as before. */
+static int mark(const struct end *end, struct created *created)
+{
+    struct created before = *created;
+    int r;
+
+    created->state = end->request.then == END_FORGET ? CREATED_ENDING : CREATED_RESTARTING;
+    created->rename = end->request.rename;
+    created->core = end->request.core;
+    if (created->state == before.state && created->rename == before.rename &&
+        created->core == before.core)
+        return 0;
+    r = store_created_write(end->operation.state->store, created);
+    if (r < 0) {
+        created->state = before.state;
+        created->rename = before.rename;
+        created->core = before.core;
+    }
+    return r;
+}
+
 static enum operation_turn begin(struct end *end)
 {
-    struct state *state = end->operation.state;
     struct created *created = find(end);
-    enum created_state before;
     int r;
 
     if (!created)
         return forgotten_meanwhile(end);
     if (created->busy)
         return wait_for(end, created);
-    before = created->state;
-    if (end->request.then != END_ONE)
-        created->state = end->request.then == END_FORGET ? CREATED_ENDING : CREATED_RESTARTING;
-    r = created->state == before ? 0 : store_created_write(state->store, created);
+    r = end->request.then == END_ONE ? 0 : mark(end, created);
     if (r < 0) {
-        created->state = before;
         store_failed(end, r);
         return failed(end);
     }

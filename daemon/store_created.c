@@ -37,10 +37,10 @@ static json_t *describe_preserved(const struct created *created)
 static char *created_text(const struct created *created)
 {
     _cleanup_(cleanup_json) json_t *object =
-        json_pack("{s:i, s:s, s:I, s:o, s:o, s:O}", "version", CREATED_VERSION, "state",
-                  created_state_name(created->state), "domid", (json_int_t)created->domid,
-                  "preserved", describe_preserved(created), "facts",
-                  created_facts_describe(&created->facts), "config", created->config);
+        json_pack("{s:i, s:s, s:I, s:b, s:b, s:o, s:o, s:O}", "version", CREATED_VERSION, "state",
+                  created_state_name(created->state), "domid", (json_int_t)created->domid, "rename",
+                  created->rename, "core", created->core, "preserved", describe_preserved(created),
+                  "facts", created_facts_describe(&created->facts), "config", created->config);
 
     return object ? message_text(object) : NULL;
 }
@@ -113,6 +113,8 @@ static int read_created(struct created_list *list, json_t *object, const char *e
         return r;
     }
     created->state = parsed;
+    created->rename = json_is_true(json_object_get(object, "rename"));
+    created->core = json_is_true(json_object_get(object, "core"));
     created->domid = (uint32_t)json_integer_value(json_object_get(object, "domid"));
     return read_preserved(json_object_get(object, "preserved"), created);
 }

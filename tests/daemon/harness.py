@@ -57,7 +57,8 @@ ERROR_CODES = {
     "ALREADY_ATTACHED": 9, "NOT_ATTACHED": 10, "ADDRESS_IN_USE": 11, "ADDRESS_IS_RAM": 12,
     "ADDRESS_RESERVED": 13, "PAGES_HELD": 14, "HOLDER_UNKNOWN": 15, "QUOTA_EXCEEDED": 16,
     "TOO_MANY": 17, "BUSY": 18, "PERMISSION_DENIED": 19, "HYPERVISOR_FAILED": 20,
-    "UNSUPPORTED": 21, "CONFIG_INVALID": 22, "STORE_FAILED": 23,
+    "UNSUPPORTED": 21, "CONFIG_INVALID": 22, "STORE_FAILED": 23, "GUEST_EXISTS": 24,
+    "GUEST_FOREIGN": 25,
 }
 
 
@@ -280,7 +281,8 @@ class Client:
 class Daemon:
     """A running xenshmd-sim. `folder` holds its state directory, configuration and log."""
 
-    def __init__(self, folder, *options, config=None, socket_path=None, nofile=None):
+    def __init__(self, folder, *options, config=None, socket_path=None, nofile=None,
+                 program=XENSHMD_SIM):
         self.folder = pathlib.Path(folder)
         self.state_dir = self.folder / "state"
         self.socket_path = pathlib.Path(socket_path or self.state_dir / "xenshmd.sock")
@@ -288,7 +290,7 @@ class Daemon:
         command = []
         if nofile is not None:
             command += ["prlimit", f"--nofile={nofile}"]
-        command += [XENSHMD_SIM, "--state-dir", str(self.state_dir)]
+        command += [program, "--state-dir", str(self.state_dir)]
         if config is not None:
             path = self.folder / "xenshmd.conf"
             path.write_text(config, encoding="utf-8")
@@ -343,6 +345,16 @@ class Daemon:
         """{file name: content} of the store."""
         return {path.name: json.loads(path.read_text(encoding="utf-8"))
                 for path in (self.state_dir / "segments").iterdir()}
+
+    def guest_files(self):
+        """The names of the files on created guests."""
+        folder = self.state_dir / "guests"
+        return {path.name for path in folder.iterdir()} if folder.exists() else set()
+
+    def children(self):
+        """The ids of the processes that it has started and that are not reaped."""
+        path = pathlib.Path(f"/proc/{self.pid}/task/{self.pid}/children")
+        return [int(pid) for pid in path.read_text(encoding="ascii").split()]
 
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.pid}/fd"))

@@ -6,6 +6,7 @@ The guests alpha, beta and gamma run, in a pool of 256 pages. gamma is left to t
 
 import time
 
+from creating import UUID, config_of
 from world import PAGE, PATIENCE, Refused, pages
 
 
@@ -48,6 +49,9 @@ class Scenario:
 
     new_at_most = 0
     only_adds = False
+
+    def mend(self, world):
+        """The fault is gone: what would be tried again after a while is asked for now."""
 
     def clean(self, world):
         """Brings back the guests that must run; attachments are not its business."""
@@ -563,6 +567,145 @@ class DetachWaiting(Reboot):
         test.assertIn(after["segments"], (before["segments"], given_up))
 
 
+class Created(Scenario):
+    """A guest that xenshmd creates, with a new segment, a shared one and a kept one."""
+
+    uuid = UUID.format(1)
+
+    def prepare(self, world):
+        world.attach("alpha", 2 * PAGE, name="s0")
+        world.call("segment.alloc", name="k0", size=PAGE)
+
+    def create(self, world):
+        kernel = world.folder / "kernel"
+        kernel.write_bytes(b"kernel")
+        return world.call("guest.create", config=config_of("made", kernel, uuid=self.uuid),
+                          shares=[{"size": 3 * PAGE, "name": "own"}, {"segment": "s0"},
+                                  {"segment": "k0"}])
+
+    def made(self, snapshot):
+        """The guest, as the snapshot shows it; or None."""
+        return next((g for g in snapshot["guests"] if g["uuid"] == self.uuid), None)
+
+    def is_whole(self, test, snapshot):
+        """It runs, and has everything."""
+        guest = self.made(snapshot)
+        test.assertEqual(guest["state"], "running")
+        test.assertEqual({a["segment"]: a["state"] for a in guest["attachments"]},
+                         dict.fromkeys(("k0", "own", "s0"), "attached"))
+        test.assertEqual(snapshot["records"][self.uuid]["state"], "running")
+
+    def is_not(self, test, snapshot):
+        """There is nothing of it, and the others have what they had."""
+        test.assertIsNone(self.made(snapshot))
+        test.assertEqual(snapshot["records"], {})
+        test.assertEqual(snapshot["trees"], set())
+        test.assertEqual([(s["name"], [a["guest"]["name"] for a in s["attachments"]])
+                          for s in snapshot["segments"]], [("k0", []), ("s0", ["alpha"])])
+
+    def killed(self, test, before, after):
+        (self.is_whole if self.made(after) else self.is_not)(test, after)
+
+    def mend(self, world):
+        if world.unsettled():
+            world.call("guest.destroy", guest=self.uuid)
+
+    def clean(self, world):
+        if world.records():
+            world.call("guest.destroy", guest=self.uuid)
+
+
+class Create(Created):
+    """All of it, or nothing; what cannot be taken back at once is taken back in the end."""
+
+    calls = {"list": 8, "permit": 3, "probe": 3, "map": 3, "publish": 3, "store_write": 12,
+             "any": 35}
+
+    def act(self, world):
+        return self.create(world)
+
+    def judge(self, test, before, result, after):
+        if not isinstance(result, Refused):
+            self.is_whole(test, after)
+        elif after["records"]:
+            test.assertEqual(after["records"][self.uuid]["state"], "ending")
+        else:
+            self.unchanged(test, before, after)
+
+
+class Destroy(Created):
+    """It is gone, or to be asked for again; what others have of it stays."""
+
+    calls = {"list": 3, "store_write": 3, "store_remove": 2, "any": 9}
+
+    def prepare(self, world):
+        super().prepare(world)
+        self.create(world)
+
+    def act(self, world):
+        return world.call("guest.destroy", guest="made")
+
+    def judge(self, test, before, result, after):
+        if not isinstance(result, Refused) and not after["records"]:
+            quarantined = [a for a in attachments(after) if a["state"] == "quarantined"]
+            test.assertIsNone(self.made(after))
+            if not quarantined:
+                self.is_not(test, after)
+
+
+class Rebuild(Created):
+    """It reboots, and is built anew, however often something fails."""
+
+    slow = True
+    calls = {"any": 40}
+
+    def prepare(self, world):
+        super().prepare(world)
+        self.create(world)
+        # One that does not know that it was created but a moment ago.
+        world.restart()
+        self.domid = world.records()[self.uuid]["domid"]
+
+    def troubles(self, world):
+        log = world.text_log()
+        return log.count("building it anew failed") + log.count("ending it failed")
+
+    def act(self, world):
+        before = self.troubles(world)
+        world.call("sim.guest.shutdown", name="made", reason="reboot")
+        end = time.monotonic() + PATIENCE
+        while True:
+            record = world.records().get(self.uuid, {"domid": None, "state": None})
+            if record["domid"] != self.domid and record["state"] == "running":
+                break
+            assert time.monotonic() < end, f"it does not come back: {record}"
+            if self.troubles(world) > before:
+                # It would be tried again in a few seconds; the next daemon does so at once.
+                world.restart()
+                before = self.troubles(world)
+            world.call("daemon.status")
+            time.sleep(0.002)
+        world.settle()
+        return record
+
+    def finish(self, world):
+        record = world.records()[self.uuid]
+        if record["domid"] == self.domid:
+            self.act(world)
+
+    def judge(self, test, before, result, after):
+        test.assertNotIsInstance(result, Refused)
+        self.killed(test, before, after)
+
+    def killed(self, test, before, after):
+        self.is_whole(test, after)
+        test.assertEqual([(s["name"], s["host_address"], s["epoch"]) for s in after["segments"]],
+                         [(s["name"], s["host_address"], s["epoch"]) for s in before["segments"]])
+        places = [{a["segment"]: a["guest_address"] for a in self.made(one)["attachments"]}
+                  for one in (before, after)]
+        test.assertEqual(*places)
+
+
 SCENARIOS = [
     Attach("attach_one_page", 1, pairs=True),
     Attach("attach_in_runs", 200),
@@ -587,4 +730,7 @@ SCENARIOS = [
     GraceEnd("end_of_grace"),
     DetachWaiting("detach_waiting_for_the_next_domain", gone=True),
     DetachWaiting("detach_waiting_in_its_domain", gone=False),
+    Create("create"),
+    Destroy("destroy"),
+    Rebuild("rebuild"),
 ]

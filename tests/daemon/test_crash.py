@@ -9,7 +9,7 @@ import time
 import unittest
 
 from load import Load
-from scenarios import SCENARIOS, Attach, Detach, Share
+from scenarios import SCENARIOS, Attach, Create, Destroy, Detach, Rebuild
 from world import PAGE, Gone, World, pages
 
 POOL = 256 * PAGE
@@ -153,6 +153,19 @@ class KilledInRepair(CrashCase):
 
     def test_detach(self):
         self.every(Detach("detach", 2, shared=True))
+
+    def some(self, scenario, *calls):
+        """Not every call: builders take their time."""
+        self.assertGreater(sum(self.repair_everywhere(scenario, n) for n in calls), 4 * len(calls))
+
+    def test_create(self):
+        self.some(Create("create"), 4, 12, 20, 28, 36)
+
+    def test_destroy(self):
+        self.some(Destroy("destroy"), 2, 5, 8)
+
+    def test_rebuild(self):
+        self.some(Rebuild("rebuild"), 10, 25)
 
 
 class TornReboot(CrashCase):

@@ -24,8 +24,8 @@ LAST_LINES = 6
 TYPES = {
     "segment.allocated", "segment.freed", "segment.clash", "segment.clash-ended",
     "segment.progress", "attachment.attached", "attachment.detached", "attachment.waiting",
-    "attachment.restored", "attachment.lost", "attachment.quarantined", "order.failed",
-    "config.reloaded",
+    "attachment.restored", "attachment.lost", "attachment.quarantined", "guest.created",
+    "guest.restarted", "guest.ended", "guest.failed", "order.failed", "config.reloaded",
 }
 
 

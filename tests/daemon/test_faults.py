@@ -52,6 +52,7 @@ class FaultCase(unittest.TestCase):
 
     def heal(self, scenario, repeat):
         """The fault is gone: what is in quarantine becomes free by itself, or by asking again."""
+        scenario.mend(self.world)
         held = self.world.quarantined()
         if held:
             self.fill()

@@ -322,6 +322,17 @@ class World:
     def list(self):
         return self.call("segment.list")["segments"]
 
+    def records(self):
+        """What the store says of created guests, by UUID."""
+        folder = self.state / "guests"
+        return {path.stem: json.loads(path.read_text())
+                for path in folder.glob("????????-*.json")}
+
+    def unsettled(self):
+        """The records of those that a builder works on, or will."""
+        return [record for record in self.records().values()
+                if record["state"] not in ("running", "preserved")]
+
     def fail(self, operation, after=1, **params):
         return self.call("sim.fail", operation=operation, after=after, **params)["pending"]
 
@@ -386,6 +397,11 @@ class World:
         self.call("daemon.status")
         self.call("daemon.status")
         self.idle()
+        end = time.monotonic() + PATIENCE
+        while self.unsettled():
+            assert time.monotonic() < end, self.unsettled()
+            time.sleep(0.002)
+            self.idle()
 
     # ---- comparison ----
 
@@ -407,6 +423,8 @@ class World:
                           for domain in status["domains"]},
             "nodes": {guest["domid"]: node["nodes"] for guest, node in zip(guests, nodes)},
             "store": self.store(),
+            "records": self.records(),
+            "trees": {path.stem for path in (self.state / "guests").glob("*.dtb")},
         }
 
     def store(self):
@@ -433,6 +451,7 @@ class World:
         check_store(snapshot)
         check_hypervisor(snapshot, states)
         check_nodes(snapshot)
+        check_records(snapshot)
         return snapshot
 
     def check_empty(self):
@@ -440,6 +459,7 @@ class World:
         snapshot = self.check()
         assert snapshot["segments"] == [], snapshot["segments"]
         assert snapshot["store"] == {}, snapshot["store"]
+        assert snapshot["records"] == {} and not snapshot["trees"], snapshot["records"]
         assert {run["state"] for run in snapshot["runs"]} <= {"free", "foreign"}, snapshot["runs"]
         for nodes in snapshot["nodes"].values():
             assert nodes == {}, nodes
@@ -605,3 +625,18 @@ def check_nodes(snapshot):
                            "size": str(attachment["size"]), "epoch": str(attachment["epoch"]),
                            "state": "attached"}, (attachment, own)
         assert nodes == {}, (guest["name"], nodes)
+
+
+def check_records(snapshot):
+    """
+    Each created guest that is there has a record, and the other way round, except for those that
+    a builder works on. Nothing else is left of any.
+    """
+    living = {guest["uuid"]: guest for guest in snapshot["guests"] if guest["created"]}
+    records = snapshot["records"]
+    assert set(living) <= set(records), (set(living), set(records))
+    for uuid, record in records.items():
+        if record["state"] in ("running", "preserved"):
+            assert (record["domid"], uuid) in {(guest["domid"], guest["uuid"])
+                                               for guest in snapshot["guests"]}, record
+    assert snapshot["trees"] <= set(records), snapshot["trees"]
