@@ -8,7 +8,7 @@ import shutil
 import time
 import unittest
 
-from creating import CreateMixin, Responsiveness, same_place
+from creating import CreateMixin, Responsiveness, by_segment, same_place
 from harness import PAGE, XENSHMD_SIM, Client, DaemonTest, FolderTest, Refused, wait_until
 
 BUILDER = os.environ.get("XENSHM_BUILDER_SIM", "xenshm-builder-sim")
@@ -130,16 +130,6 @@ class Creation(TroubleTest):
     def half_state(self, name):
         return self.guest(name)["state"]
 
-    def test_its_end_by_itself(self):
-        """Without anybody asking, after a while."""
-        self.fault("built", "abort")
-        self.fault("end", "error")
-        _, refusal = self.outcome(self.ask_create("guest1", 4 * PAGE))
-        self.check_refusal(refusal, "abort")
-        uuid, = self.records()
-        self.vanished(uuid)
-        self.check_nothing_left()
-
 
 class Destruction(TroubleTest):
     def test_each_step(self):
@@ -170,41 +160,54 @@ class Destruction(TroubleTest):
             self.destroy(name)
         self.check_nothing_left()
 
-    def test_tried_again(self):
-        """Who was refused need not ask again."""
-        guests = [self.create(f"guest{i}", PAGE)["guest"] for i in range(3)]
+
+class TriedAgain(TroubleTest):
+    """A failure to end a domain is tried again after five seconds, one to build it anew after two,
+    without anybody asking; all of these at once."""
+
+    def test_after_a_while(self):
+        rebuilt = {}
+        for i in range(7):
+            rebuilt[f"guest{i}"] = self.create(f"guest{i}", PAGE, {"size": PAGE, "name": f"s{i}"})
+        ended = self.failed_ends() + [self.failed_creation()]
+        for step in ("end", "facts", "build", "built", "run"):
+            self.fault(step, "abort")
+        self.fault("build", "error")
+        self.fault("facts", "garbage")
+        for name in rebuilt:
+            self.shut_down(name, "reboot")
+        # What could not be ended is not given out meanwhile.
+        self.assertEqual(self.held(), 2 * 7 + 3 + 4)
+        for name, before in rebuilt.items():
+            self.check_rebuilt(before, self.became(name, before["guest"]["domid"]))
+        for uuid in ended:
+            self.vanished(uuid)
+        self.assertEqual(self.fault("start", ""), 0, "a step was not reached")
+        self.assertEqual(len(self.agree()), 14)
+
+    def failed_ends(self):
+        """Three guests of one page whose destruction failed."""
+        guests = [self.create(f"ends{i}", PAGE)["guest"] for i in range(3)]
         for guest, action in zip(guests, ("abort", "error", "garbage")):
             self.fault("end", action)
             with self.refused("HYPERVISOR_FAILED"):
                 self.destroy(guest["name"])
-        # Its pages are not given out meanwhile.
-        self.assertEqual(self.held(), 3)
-        for guest in guests:
-            self.vanished(guest["uuid"])
-        self.check_nothing_left()
+        return [guest["uuid"] for guest in guests]
 
+    def failed_creation(self):
+        """One of four pages that could neither be built nor taken back."""
+        self.fault("built", "abort")
+        self.fault("end", "error")
+        before = set(self.records())
+        _, refusal = self.outcome(self.ask_create("half", 4 * PAGE))
+        self.check_refusal(refusal, "abort")
+        uuid, = set(self.records()) - before
+        return uuid
 
-class Restart(TroubleTest):
-    """A failure is tried again after two seconds, three times; all of these at once."""
-
-    def test_each_step_once(self):
-        before = {}
-        for i in range(8):
-            before[f"guest{i}"] = self.create(f"guest{i}", PAGE, {"size": PAGE, "name": f"s{i}"})
-        self.fault("end", "abort")
-        for step in ("facts", "build", "built", "run"):
-            self.fault(step, "abort")
-        self.fault("build", "error")
-        self.fault("facts", "garbage")
-        for name in before:
-            self.shut_down(name, "reboot")
-        for name, old in before.items():
-            guest = self.became(name, old["guest"]["domid"])
-            self.assertEqual(guest["uuid"], old["guest"]["uuid"])
-            self.assertTrue(same_place(sorted(old["attachments"], key=lambda a: a["segment"]),
-                                       sorted(guest["attachments"], key=lambda a: a["segment"])))
-        self.assertEqual(self.fault("start", ""), 0, "a step was not reached")
-        self.assertEqual(len(self.agree()), 16)
+    def check_rebuilt(self, before, guest):
+        self.assertEqual(guest["uuid"], before["guest"]["uuid"])
+        self.assertTrue(same_place(by_segment(before["attachments"]),
+                                   by_segment(guest["attachments"])))
 
 
 class NoBuilder(FolderTest):

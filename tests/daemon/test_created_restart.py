@@ -202,6 +202,8 @@ class DuringRestart(RestartTest):
         for one in guest["attachments"]:
             self.assertEqual(self.guest_bytes(one)[:16], f"{one['segment']:16.16}".encode())
         self.agree()
+        left = [one["domid"] for one in self.twins(guest["uuid"]) if one["name"] != "guest1"]
+        self.assertEqual(left, [domid] if action == "restart_rename" else [])
         self.destroy("guest1")
         for one in self.twins(guest["uuid"]):
             self.call("sim.guest.destroy", name=one["name"])

@@ -704,10 +704,10 @@ def two_groups():
 READ = ["rpc.discover", "daemon.status", "pool.list", "pool.map", "segment.list", "segment.show",
         "guest.list"]
 OPERATE = ["guest.attach", "guest.detach", "segment.alloc", "segment.free"]
-ADMIN = ["sim.guest.start", "sim.guest.shutdown", "sim.guest.resume", "sim.guest.destroy",
-         "sim.guest.rename", "sim.guest.pause", "sim.guest.configure", "sim.guest.xenstore",
-         "sim.guest.read", "sim.guest.write", "sim.host.read", "sim.host.write", "sim.fail",
-         "sim.status"]
+ADMIN = ["guest.create", "guest.destroy", "sim.builder", "sim.guest.start", "sim.guest.shutdown",
+         "sim.guest.resume", "sim.guest.destroy", "sim.guest.rename", "sim.guest.pause",
+         "sim.guest.configure", "sim.guest.xenstore", "sim.guest.read", "sim.guest.write",
+         "sim.host.read", "sim.host.write", "sim.fail", "sim.status"]
 CALLS = {"segment.show": {"name": "x"}, "guest.attach": {"guest": "alpha", "size": PAGE},
          "guest.detach": {"guest": "alpha", "segment": "x"}}
 

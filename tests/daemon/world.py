@@ -223,13 +223,26 @@ class World:
         end = time.monotonic() + PATIENCE
         while True:
             try:
-                return Client(str(state / "xenshmd.sock"))
-            except (FileNotFoundError, ConnectionRefusedError):
+                return self.answering(Client(str(state / "xenshmd.sock")))
+            except (FileNotFoundError, ConnectionRefusedError, Gone):
                 if process.poll() is not None:
                     raise Gone(self.last_log()) from None
                 if time.monotonic() > end:
                     raise
                 time.sleep(0.001)
+
+    @staticmethod
+    def answering(client):
+        """
+        A builder that is just being started holds the socket of a daemon that was killed, for a
+        moment: nobody answers there.
+        """
+        try:
+            client.call("daemon.status")
+        except Gone:
+            client.close()
+            raise
+        return client
 
     def age(self):
         """Seconds since the daemon's start."""
