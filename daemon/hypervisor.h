@@ -80,8 +80,9 @@ int hypervisor_change_fd(struct hypervisor *hypervisor);
 int hypervisor_drain_changes(struct hypervisor *hypervisor);
 
 /*
- * All domains but Dom0, ascending domid, in one look. The array is owned by the handle and valid
- * until the next call. -errno: the list is unknown, which is not the same as empty.
+ * All domains but Dom0, ascending domid: each that is there all the time is in it. The array is
+ * owned by the handle and valid until the next call. -errno: the list is unknown, which is not the
+ * same as empty.
  */
 int hypervisor_list(struct hypervisor *hypervisor, const struct hypervisor_domain **ret_domains,
                     size_t *ret_count);

@@ -6,7 +6,8 @@
  *
  * Sends REQUEST, a line of JSON, that many milliseconds after each reply, all on one connection,
  * until SIGTERM; then prints how many times, and in microseconds the median, the 99th percentile
- * and the longest time to a reply: "COUNT P50 P99 MAX".
+ * and the longest time to a reply, and for comparison the same of how much too late it woke up
+ * itself, which is the machine's fault alone: "COUNT P50 P99 MAX LATE50 LATE99 LATEMAX".
  */
 #define _GNU_SOURCE /* asprintf */
 #include <err.h>
@@ -23,7 +24,7 @@
 #define REPLY_MAX (1 << 20)
 
 static volatile sig_atomic_t is_over;
-static long times[TIMES_MAX];
+static long times[TIMES_MAX], delays[TIMES_MAX];
 
 static void end(int number)
 {
@@ -78,10 +79,17 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+static void print(long *values, size_t count)
+{
+    qsort(values, count, sizeof(values[0]), compare);
+    printf(" %ld %ld %ld", values[count / 2], values[count * 99 / 100], values[count - 1]);
+}
+
 int main(int argc, char **argv)
 {
     /* SA_RESTART: the reply that is awaited still counts. */
     struct sigaction action = { .sa_handler = end, .sa_flags = SA_RESTART };
+    long pause = argc > 2 ? atol(argv[2]) * 1000 : 0;
     size_t count = 0;
     char *line;
     int fd;
@@ -93,11 +101,17 @@ int main(int argc, char **argv)
     fd = connect_to(argv[1]);
     sigaction(SIGTERM, &action, NULL);
     while (!is_over && count < TIMES_MAX) {
-        times[count++] = ask(fd, line);
-        usleep((useconds_t)atol(argv[2]) * 1000);
+        long start;
+
+        times[count] = ask(fd, line);
+        start = now();
+        usleep((useconds_t)pause);
+        delays[count++] = now() - start - pause;
     }
-    qsort(times, count, sizeof(times[0]), compare);
-    printf("%zu %ld %ld %ld\n", count, times[count / 2], times[count * 99 / 100], times[count - 1]);
+    printf("%zu", count);
+    print(times, count);
+    print(delays, count);
+    putchar('\n');
     free(line);
     return 0;
 }

@@ -51,10 +51,10 @@ for number in 1 2 3; do
 done
 kill $pulse
 wait $pulse
-echo "LAB many: status during three creations: count, median, 99 % and longest in us: $(cat /tmp/pulse)"
+echo "LAB many: status during three creations: count; median, 99 %, longest in us; own delays of the one who asks: $(cat /tmp/pulse)"
 # shellcheck disable=SC2046 # words
 set -- $(cat /tmp/pulse)
-has "status is answered all the time" "$([ "$3" -lt 500000 ] && echo yes)" yes
+has "status is answered all the time" "$([ "$3" -lt 1000000 ] && echo yes)" yes
 views_agree "xenshmd and Xen agree on all three"
 is "they have three pages" "$(xenshmctl list | sed -n 's/^\(made.-0\) .* attached.*/\1/p' | wc -l)" 3
 for number in 1 2 3; do
