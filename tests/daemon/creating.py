@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""What tests of created guests share: configurations as `xl create --dryrun` prints them, the calls,
-planned faults of builders, and whether the records of created guests fit with everything else."""
+"""What tests of created guests share: configurations as `xl create --dryrun` prints them, the
+calls, planned faults of builders, and whether the records of created guests fit with all else."""
 
 import json
 import time
@@ -24,8 +24,8 @@ def config_of(name, kernel, number_=None, uuid=None, on=None, c_info=None, pcide
                    "run_hotplug_scripts": "True", **(c_info or {})},
         "b_info": {"max_vcpus": 1, "avail_vcpus": [0], "max_memkb": MEMORY // 1024,
                    "target_memkb": MEMORY // 1024, "shadow_memkb": 1280, "sched_params": {},
-                   "claim_mode": "False", "kernel": kernel and str(kernel), "cmdline": "console=hvc0",
-                   "type.pvh": {}, "arch_arm": {}, **b_info},
+                   "claim_mode": "False", "kernel": kernel and str(kernel),
+                   "cmdline": "console=hvc0", "type.pvh": {}, "arch_arm": {}, **b_info},
         # What xl fills in where the file has nothing.
         "on_reboot": "restart", "on_soft_reset": "soft_reset",
     }

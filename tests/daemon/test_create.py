@@ -6,11 +6,12 @@ import struct
 import unittest
 
 from creating import UUID, CreateMixin
-from harness import KIB, LINE_MAX, MIB, PAGE, PARSE_ERROR, RAM, WINDOW, DaemonTest, number, wait_until
+from harness import (KIB, LINE_MAX, MIB, PAGE, PARSE_ERROR, RAM, WINDOW, DaemonTest, number,
+                     wait_until)
 
 FDT_MAGIC = 0xd00dfeed
 
-# What xl 4.17 prints for a file of a dozen lines: a disk, a network, virtual PCI off.
+# In the form in which xl 4.17 prints it: every kind of value, and devices.
 REAL = """{
  "c_info": {
   "type": "pvh", "name": "real1", "uuid": "5a8bd2e6-ae5a-4fd3-9b5b-3c7e2b5f0f6d",
@@ -32,7 +33,8 @@ REAL = """{
  },
  "disks": [{
   "pdev_path": "/srv/real1.img", "vdev": "xvda", "backend": "phy", "format": "raw",
-  "removable": 0, "readwrite": 1, "is_cdrom": 0, "direct_io_safe": "False", "discard_enable": "False",
+  "removable": 0, "readwrite": 1, "is_cdrom": 0, "direct_io_safe": "False",
+  "discard_enable": "False",
   "colo_enable": "False", "colo_restore_enable": "False", "colo_port": 0
  }],
  "nics": [{"devid": 0, "mac": "00:16:3e:5a:01:02", "bridge": "xenbr0", "nictype": "vif"}],
@@ -54,7 +56,8 @@ class Created(CreateTest):
         guest, (attachment,) = result["guest"], result["attachments"]
         self.assertEqual(guest, {"name": "guest1", "domid": self.domid("guest1"),
                                  "uuid": UUID.format(77), "state": "running"})
-        self.assertEqual(attachment["guest"], {key: guest[key] for key in ("name", "domid", "uuid")})
+        self.assertEqual(attachment["guest"],
+                         {key: guest[key] for key in ("name", "domid", "uuid")})
         self.assertEqual((attachment["segment"], attachment["state"], attachment["size"]),
                          ("guest1-0", "attached", PAGE))
         self.assertEqual(attachment["guest_address"], hex(WINDOW))

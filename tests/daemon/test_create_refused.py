@@ -123,7 +123,8 @@ class GuestExists(RefusalTest):
         uuid = next(one["uuid"] for one in self.guests_now() if one["name"] == "beta")
         self.attach("beta", name="its")
         self.shut_down("beta", "reboot")
-        wait_until(lambda: self.show("its")["attachments"][0]["state"] == "waiting", "it is awaited")
+        wait_until(lambda: self.show("its")["attachments"][0]["state"] == "waiting",
+                   "it is awaited")
         self.call("sim.guest.destroy", name="beta")
         self.idle()
         with self.refused("GUEST_EXISTS"):

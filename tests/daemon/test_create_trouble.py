@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Builders that abort, hang, fail or talk nonsense, at each of their steps: a clear refusal, nothing
-is left, and the daemon goes on."""
+"""Builders that abort, hang, fail or talk nonsense, at each of their steps: a clear refusal,
+nothing is left, and the daemon goes on."""
 
 import os
 import pathlib

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Random stories of created guests, each ended by SIGKILL: guests are created, get and lose segments,
-reboot, power off and are destroyed, several at once. Whatever was confirmed is there afterwards; what
-was under way is done or undone, and nothing is half. What is asked for repeats with XENSHM_SEED as
-long as the answers do; XENSHM_CREATED_RUNS tells how many stories."""
+"""Random stories of created guests, each ended by SIGKILL: guests are created, get and lose
+segments, reboot, power off and are destroyed, several at once. Whatever was confirmed is there
+afterwards; what was under way is done or undone, and nothing is half. What is asked for repeats
+with XENSHM_SEED as long as the answers do; XENSHM_CREATED_RUNS tells how many stories."""
 
 import collections
 import contextlib

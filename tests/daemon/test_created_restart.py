@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The daemon ends, by a signal that it can catch or by one that it cannot, while a builder is at work
-for it, or is away while created guests go on: afterwards each guest is there whole, or not at all."""
+"""The daemon ends, by a signal that it can catch or by one that it cannot, while a builder is at
+work for it, or is away while created guests go on: afterwards each guest is there whole, or not at
+all."""
 
 import os
 import pathlib
