@@ -95,3 +95,12 @@ echo
 dom0 xenshmctl list
 dom0 xenshmctl detach guest1
 [ "$output" = "guest1-0: detached from guest1" ] || die "not detached"
+echo
+: >"$state/kernel"
+echo '{"c_info":{"type":"pvh","name":"guest2"},"b_info":{"type.pvh":{},"max_memkb":65536,"kernel":"'"$state"'/kernel"}}' \
+	>"$state/guest2.json"
+dom0 xenshmctl create - 4K <"$state/guest2.json"
+[[ $output == "guest2: created, "* ]] || die "not created"
+dom0 xenshmctl guests
+dom0 xenshmctl destroy guest2
+[ "$output" = "guest2: destroyed" ] || die "not destroyed"
