@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # shellcheck shell=sh
 #
-# A guest with a device tree of its own gets both: its own devices, and the segment's.
+# A guest with a device tree of its own gets both: its own devices, and the segment's; unless they
+# are in each other's way.
 
 daemon_need
 guest_config made1 "" 128 'device_tree = "/guest/own.dtb"' >/tmp/made1.cfg
@@ -22,3 +23,12 @@ host shared_mem 0 say "beside other devices"
 is "and its device" "$(g made1 'uiotool /dev/uio0 0 hear')" "beside other devices"
 xenshmctl destroy made1 >/dev/null
 has "all pages are free" "$(eventually 20 pages_are_free && echo yes)" yes
+
+xenshmctl alloc data 4K --pool shared_mem >/dev/null
+xenshmctl dt guest data -o /tmp/data.dtb >/dev/null
+guest_config made1 "" 128 'device_tree = "/tmp/data.dtb"' >/tmp/made1.cfg
+refused_whole "a segment that its tree has already" 1 '(ADDRESS_[A-Z_]*)$' \
+	xenshmctl create /tmp/made1.cfg --segment data
+refused_whole "the same, elsewhere" 1 '(CONFIG_INVALID)$' \
+	xenshmctl create /tmp/made1.cfg --segment data --address 0x3b000000
+xenshmctl free data >/dev/null

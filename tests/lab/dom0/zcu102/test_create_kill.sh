@@ -3,7 +3,8 @@
 #
 # SIGKILL in the middle of a creation, of the daemon, of its builder, or of both, after a random
 # time from nothing to a little more than it takes.  Afterwards the guest is whole and runs with
-# its page, or there is nothing of it: no domain, no page, no record, no builder.
+# its page, or there is nothing of it: no domain, no page, no record, no builder.  In the middle of
+# a restart: afterwards it is whole, with its bytes.  And in the middle of its end.
 #
 # The times come from a seed, which it tells: KILL_CYCLES=50 LAB_SEED=SEED ./dev lab BOARD create_kill
 # shellcheck source=../view.sh
@@ -14,9 +15,16 @@ REPLY=/run/lab/create-kill-reply
 seed=$LAB_SEED
 
 daemon_need
-guest_config made1 >/tmp/made1.cfg
+guest_config made1 "" 128 'on_crash = "restart"' >/tmp/made1.cfg
 config=$(xl create -n -q /tmp/made1.cfg | tr -d '\n')
-request="{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"guest.create\",\"params\":{\"config\":$config,\"shares\":[{\"size\":4096}]}}"
+
+# request METHOD PARAMS
+request() {
+	echo "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"$1\",\"params\":$2}"
+}
+
+create=$(request guest.create "{\"config\":$config,\"shares\":[{\"size\":4096}]}")
+destroy=$(request guest.destroy '{"guest":"made1"}')
 : >"$TALLY"
 
 daemon_id() {
@@ -61,46 +69,96 @@ expected() {
 	esac
 }
 
-kill_daemon() {
-	strike "$(daemon_id)" "$delay" "$SOCKET" "$request" >$REPLY
+# kill_now WHO: there may be no builder yet, or none any more.
+kill_now() {
+	case $1 in
+	daemon) victims=$(daemon_id) ;;
+	builder) victims=$(pidof xenshm-builder) ;;
+	both) victims="$(pidof xenshm-builder) $(daemon_id)" ;;
+	esac
+	# shellcheck disable=SC2086 # numbers
+	kill -s KILL $victims 2>/dev/null
 }
 
-# kill_builder [PID]: there may be none yet, or none any more.
-kill_builder() {
-	strike 0 0 "$SOCKET" "$request" >$REPLY &
+# strike_request WHO REQUEST: kills $delay after the daemon got the request.  The daemon alone is
+# struck precisely.
+strike_request() {
+	if [ "$1" = daemon ]; then
+		strike "$(daemon_id)" "$delay" "$SOCKET" "$2" >$REPLY
+		return
+	fi
+	strike 0 0 "$SOCKET" "$2" >$REPLY &
 	usleep "$delay"
-	# shellcheck disable=SC2046 # none, or one
-	kill -s KILL $(pidof xenshm-builder) "$@" 2>/dev/null
+	kill_now "$1"
 	wait $!
 }
 
-kill_both() {
-	kill_builder "$(daemon_id)"
+# after_strike WHO
+after_strike() {
+	[ "$1" = builder ] || eventually 30 daemon_is_gone
+	daemon_need
+}
+
+tally() {
+	case $outcome in
+	whole | nothing) echo "$1: $outcome" >>"$TALLY" ;;
+	esac
 }
 
 # cycle NUMBER WHO: every other one in the first part, in which more happens.
 cycle() {
 	chance $((create_time * 9 / (8 + $1 % 2 * 32)))
 	delay=$chance
-	"kill_$2"
-	if [ "$2" = builder ]; then
+	strike_request "$2" "$create"
+	[ "$2" != builder ] ||
 		has "kill $1: the daemon outlives its builder, and says what became of it" "$(cat $REPLY)" '"error"\|"result"'
-	else
-		eventually 30 daemon_is_gone
-	fi
-	daemon_need
+	after_strike "$2"
 	eventually 40 is_settled
-	case $outcome in
-	whole | nothing) echo "$2 killed: $outcome" >>"$TALLY" ;;
-	esac
+	tally "creation, $2 killed"
 	is "kill $1: $2, after $delay us: reply $(cut -c1-60 $REPLY)" "$outcome" "$(expected)"
 	! guest_exists made1 || xenshmctl destroy made1 >/dev/null
 	has "kill $1: nothing is left in the end" "$(eventually 20 is_nothing && echo yes)" yes
 }
 
+is_whole_again() {
+	guest_has_new_domain made1 "$old" && is_whole
+}
+
+# restart_cycle WHO: of a guest that is there.
+restart_cycle() {
+	chance $((create_time * 9 / 8))
+	delay=$chance
+	host shared_mem 0 say "goes on after $delay"
+	old=$(guest_id made1)
+	/lab/crash-domain "$old"
+	usleep "$delay"
+	kill_now "$1"
+	after_strike "$1"
+	has "restart, $1 killed after $delay us: the guest is whole again" "$(eventually 60 is_whole_again && echo yes)" yes
+	is "restart, $1 killed: its bytes are there" "$(host shared_mem 0 hear)" "goes on after $delay"
+}
+
+# destroy_cycle WHO: what was begun comes to its end; the daemon may have died before that.
+destroy_cycle() {
+	chance 1500000
+	delay=$chance
+	strike_request "$1" "$destroy"
+	after_strike "$1"
+	eventually 40 is_settled
+	[ "$outcome" = nothing ] || [ "$(cat $REPLY)" = - ] || eventually 40 is_nothing
+	outcome=$(outcome)
+	tally "end, $1 killed"
+	case $(cat $REPLY)$outcome in
+	-whole | *nothing) pass "end, $1 killed after $delay us: $outcome" ;;
+	*) fail "end, $1 killed after $delay us" "$outcome" "nothing, since the reply was $(cat $REPLY)" ;;
+	esac
+	! guest_exists made1 || xenshmctl destroy made1 >/dev/null
+	has "end, $1 killed: nothing is left" "$(eventually 20 is_nothing && echo yes)" yes
+}
+
 world_before=$(world)
 domains=$(xenview 0 0 | wc -l)
-create_time=$(strike 0 0 "$SOCKET" "$request" | sed -n 's/^\([0-9]*\) .*"result".*/\1/p')
+create_time=$(strike 0 0 "$SOCKET" "$create" | sed -n 's/^\([0-9]*\) .*"result".*/\1/p')
 has "microseconds to create" "$create_time" '^[1-9]'
 has "nothing was killed, and the guest is whole" "$(is_whole && echo yes)" yes
 xenshmctl destroy made1 >/dev/null
@@ -112,6 +170,14 @@ while [ $number -lt "$KILL_CYCLES" ]; do
 		number=$((number + 1))
 		cycle $number $who
 	done
+	case $((number % 9)) in
+	3) who=daemon ;;
+	6) who=builder ;;
+	0) who=both ;;
+	esac
+	guest_make made1 4K >/dev/null
+	restart_cycle "$who"
+	destroy_cycle "$who"
 done
 sort "$TALLY" | uniq -c | sed 's/^ */LAB create_kill: /'
 echo "LAB create_kill: seed $seed, $create_time us to create"
