@@ -435,8 +435,9 @@ static enum operation_turn finish(struct create *create)
     created->not_before = clock_milliseconds() + RESTART_PAUSE;
     created->unsaved = store_created_write(state->store, created) < 0;
     result = describe_result(create, created);
-    log_info("guest %s: %s as domain %u, with %" PRIu64 " segments", created->facts.name,
-             create->restart ? "made anew" : "created", created->domid, create->segments);
+    log_info("guest %s: %s as domain %u, with %" PRIu64 " segment%s", created->facts.name,
+             create->restart ? "made anew" : "created", created->domid, create->segments,
+             create->segments == 1 ? "" : "s");
     events_emit(&state->events, create->restart ? "guest.restarted" : "guest.created",
                 json_incref(result));
     if (result && json_array_size(create->warnings) > 0)

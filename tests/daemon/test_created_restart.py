@@ -3,6 +3,7 @@
 work for it, or is away while created guests go on: afterwards each guest is there whole, or not at
 all."""
 
+import fcntl
 import os
 import pathlib
 import signal
@@ -53,6 +54,44 @@ class RestartTest(CreateMixin, WorldTest):
         self.call("guest.list")
         wait_until(none_under_way, "every guest is whole or gone")
         self.idle()
+
+
+class AnEarlierBuilder(RestartTest):
+    """One that was killed may still be in a call that makes a domain, as long as it holds its lock:
+    the folder of records."""
+
+    def held(self):
+        folder = os.open(self.folder / "state" / "guests", os.O_RDONLY)
+        self.addCleanup(os.close, folder)
+        wait_until(lambda: self.locked(folder), "the lock is free", 5)
+        return folder
+
+    @staticmethod
+    def locked(folder):
+        try:
+            fcntl.flock(folder, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def test_nothing_is_begun_before_it_is_gone(self):
+        self.create("guest1", PAGE)
+        self.fault("end", "slow", seconds=5)
+        self.client.request("guest.destroy", guest="guest1")
+        self.working()
+        self.end_daemon(signal.SIGKILL)
+        folder = self.held()
+        self.next_daemon()
+        asking = self.ask_create("guest2", PAGE)
+        time.sleep(0.2)
+        self.assertEqual(self.daemon.children(), [])
+        self.assertEqual({one["name"] for one in self.call("guest.list")["guests"]},
+                         {"alpha", "guest1"})
+        fcntl.flock(folder, fcntl.LOCK_UN)
+        self.assertEqual(self.client.finish(asking)["guest"]["state"], "running")
+        self.settled()
+        self.assertIsNone(self.guest("guest1"))
+        self.agree()
 
 
 class DuringCreation(RestartTest):
