@@ -32,6 +32,7 @@ static int destroy_domain(struct request *request, const struct guest *guest, st
     if (created_has_preserved(created, guest->identity.domid)) {
         end.then = END_ONE;
         end.preserved = guest->identity.domid;
+        end.name = guest->name;
     }
     return operation_end(request->state, &end, request_done, request, error);
 }

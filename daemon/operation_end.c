@@ -322,9 +322,9 @@ static enum operation_turn forgotten_meanwhile(struct end *end)
 {
     if (end->request.then == END_ONE)
         error_set(&end->operation.error, XENSHM_GUEST_FOREIGN,
-                  "guest '%s' is gone, and domain %u, which it left behind, is not looked after "
-                  "any more",
-                  end->name, end->request.preserved);
+                  "the guest that left domain %u ('%s') behind is gone, and that is not looked "
+                  "after any more",
+                  end->request.preserved, end->name);
     else
         end->operation.result = describe(end);
     return OPERATION_DONE;
@@ -415,8 +415,14 @@ int operation_end(struct state *state, const struct end_request *request, operat
         return error_set(error, MESSAGE_INTERNAL_ERROR, "out of memory");
     end->request = *request;
     created = find(end);
-    snprintf(end->name, sizeof(end->name), "%s", created ? created->facts.name : "");
-    end->domid = created ? created->domid : 0;
+    if (request->then == END_ONE) {
+        snprintf(end->name, sizeof(end->name), "%s", request->name);
+        end->request.name = NULL; /* it was borrowed */
+        end->domid = request->preserved;
+    } else if (created) {
+        strcpy(end->name, created->facts.name);
+        end->domid = created->domid;
+    }
     end->deadline = clock_milliseconds() + state->limits.builder_timeout;
     operation_submit(&end->operation);
     return 0;

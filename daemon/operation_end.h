@@ -14,6 +14,7 @@ struct end_request {
     uint8_t uuid[DOMAIN_UUID_SIZE];
     enum end_then then;
     uint32_t preserved; /* for END_ONE: its domid */
+    const char *name;   /* for END_ONE: what it is called now */
     bool rename;        /* do not destroy the domain, but keep it under another name */
     bool core;          /* dump its memory first */
     const char *why;    /* for log and event; static text; NULL: it is not worth one */
