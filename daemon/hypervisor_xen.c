@@ -34,8 +34,10 @@ static int open_handles(struct hypervisor *hypervisor)
     if (!hypervisor->memory)
         return failure();
     hypervisor->xs = xs_open(0);
-    if (!hypervisor->xs || !xs_watch(hypervisor->xs, "@introduceDomain", "new") ||
-        !xs_watch(hypervisor->xs, "@releaseDomain", "gone"))
+    hypervisor->watches = xs_open(0);
+    if (!hypervisor->xs || !hypervisor->watches ||
+        !xs_watch(hypervisor->watches, "@introduceDomain", "new") ||
+        !xs_watch(hypervisor->watches, "@releaseDomain", "gone"))
         return failure();
     return 0;
 }
@@ -74,6 +76,8 @@ void hypervisor_close(struct hypervisor *hypervisor)
 {
     if (!hypervisor)
         return;
+    if (hypervisor->watches)
+        xs_close(hypervisor->watches);
     if (hypervisor->xs)
         xs_close(hypervisor->xs);
     if (hypervisor->memory)

@@ -18,14 +18,14 @@ static int failure(void)
 
 int hypervisor_change_fd(struct hypervisor *hypervisor)
 {
-    return xs_fileno(hypervisor->xs);
+    return xs_fileno(hypervisor->watches);
 }
 
 int hypervisor_drain_changes(struct hypervisor *hypervisor)
 {
     char **watch;
 
-    while ((watch = xs_check_watch(hypervisor->xs)))
+    while ((watch = xs_check_watch(hypervisor->watches)))
         free(watch);
     return errno == EAGAIN ? 0 : failure();
 }
