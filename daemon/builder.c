@@ -25,6 +25,8 @@
 extern char **environ;
 
 struct builder {
+    LIST_ENTRY(builder) link; /* while it is leaving */
+    bool leaving;
     pid_t pid;
     struct bufferevent *talk;
     struct event *limit; /* of its time */
@@ -101,14 +103,27 @@ struct builder *builder_free(struct builder *builder)
     return NULL;
 }
 
-struct builder *builder_dismiss(struct builder *builder)
+void builder_dismiss(struct builder *builder, struct builder_list *leaving)
 {
-    if (!builder)
-        return NULL;
+    builder->leaving = true;
+    LIST_INSERT_HEAD(leaving, builder, link);
+    evtimer_del(builder->limit);
+    /* It would exit now; alone, not what it has started. */
+    kill(builder->pid, SIGKILL);
+}
+
+static void leave(struct builder *builder)
+{
+    LIST_REMOVE(builder, link);
     kill(builder->pid, SIGKILL);
     bury(builder);
     release(builder);
-    return NULL;
+}
+
+void builders_clear(struct builder_list *leaving)
+{
+    while (!LIST_EMPTY(leaving))
+        leave(LIST_FIRST(leaving));
 }
 
 /* Ends it, and says so to its owner. Without `error`, the way it ended tells. */
@@ -169,8 +184,6 @@ static void garbled(struct builder *builder, const char *why)
 static void hear(struct builder *builder, const char *line, size_t length)
 {
     _cleanup_(cleanup_json) json_t *object = NULL;
-    builder_reply_fn reply = builder->reply;
-    void *context = builder->context;
     struct error error = { 0 };
 
     if (message_parse(line, length, &object, &error) || !json_is_object(object)) {
@@ -179,10 +192,7 @@ static void hear(struct builder *builder, const char *line, size_t length)
         read_refusal(json_object_get(object, "error"), &error);
         end(builder, &error);
     } else {
-        /* With its work done it has nothing more to do than to exit. */
-        if (json_object_get(object, "done"))
-            builder_dismiss(builder);
-        reply(context, object, NULL);
+        builder->reply(builder->context, object, NULL);
     }
 }
 
@@ -195,7 +205,7 @@ static void on_read(struct bufferevent *talk, void *context)
     char *line;
 
     /* One that is being killed has nothing more to say. */
-    if (builder->why.code)
+    if (builder->why.code || builder->leaving)
         return;
     line = evbuffer_readln(input, &length, EVBUFFER_EOL_LF);
     if (line)
@@ -208,7 +218,12 @@ static void on_read(struct bufferevent *talk, void *context)
 /* EOF comes when the process has ended, however that was. */
 static void on_event(struct bufferevent *talk, short what, void *context)
 {
-    end(context, NULL);
+    struct builder *builder = context;
+
+    if (builder->leaving)
+        leave(builder);
+    else
+        end(builder, NULL);
 }
 
 void builder_say(struct builder *builder, json_t *line)

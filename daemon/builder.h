@@ -43,6 +43,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 #include <event2/event.h>
 #include <jansson.h>
@@ -75,7 +76,8 @@ struct builder;
 /*
  * What a builder says: `reply` is the object of its line (borrowed), or NULL with *error: its
  * refusal, or that it failed, crashed, was killed, took too long, or said what it should not. After
- * an error it is gone, with all that it ran, and the handle too; after "done" as well.
+ * an error it is gone, with all that it ran, and the handle too; after "done" it is to be
+ * dismissed.
  */
 typedef void (*builder_reply_fn)(void *context, json_t *reply, const struct error *error);
 
@@ -95,5 +97,13 @@ void builder_kill(struct builder *builder);
  * reply comes. NULL is allowed; returns NULL.
  */
 struct builder *builder_free(struct builder *builder);
-/* The same for one whose work is done: what it has started for its guest lives on. */
-struct builder *builder_dismiss(struct builder *builder);
+
+/* Those whose work is done and that are about to end: nobody waits for that. */
+LIST_HEAD(builder_list, builder);
+/*
+ * Its work is done, and no reply comes any more; what it has started for its guest lives on. It
+ * joins the list until it is gone.
+ */
+void builder_dismiss(struct builder *builder, struct builder_list *leaving);
+/* Waits for all in the list (milliseconds). */
+void builders_clear(struct builder_list *leaving);

@@ -26,9 +26,11 @@ static void on_reply(void *context, json_t *reply, const struct error *error)
     building->waiting = false;
     building->reply = json_incref(reply);
     building->error = error ? *error : (struct error){ 0 };
-    if (!reply || json_object_get(reply, "done")) {
+    if (!reply) {
         building->builder = NULL;
         state->builders--;
+    } else if (json_object_get(reply, "done")) {
+        building_dismiss(building);
     }
     /* What a toolstack does to domains shows sooner so than by any hint. */
     state_request_reconcile(state);
@@ -71,9 +73,13 @@ void building_say(struct building *building, json_t *line)
 
 void building_dismiss(struct building *building)
 {
-    if (building->builder)
-        building->operation->state->builders--;
-    building->builder = builder_dismiss(building->builder);
+    struct state *state = building->operation->state;
+
+    if (!building->builder)
+        return;
+    builder_dismiss(building->builder, &state->leaving);
+    building->builder = NULL;
+    state->builders--;
 }
 
 void building_clear(struct building *building)

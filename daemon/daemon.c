@@ -258,6 +258,7 @@ static int setup_state(struct daemon *daemon, const struct daemon_setup *setup)
     segments_init(&state->segments);
     guests_init(&state->guests);
     TAILQ_INIT(&state->created);
+    LIST_INIT(&state->leaving);
     state->guests.created = &state->created;
     events_init(&state->events);
     reload_apply_limits(&daemon->reload);
@@ -325,6 +326,7 @@ static void daemon_clear(struct daemon *daemon)
     segments_clear(&state->segments);
     guests_clear(&state->guests);
     created_list_clear(&state->created);
+    builders_clear(&state->leaving);
     for (size_t i = 0; i < state->pool_count; i++)
         pool_free(state->pools[i].pool);
     free(state->pools);

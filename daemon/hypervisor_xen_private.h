@@ -18,7 +18,8 @@ struct hypervisor {
     xc_interface *xc;
     xenforeignmemory_handle *memory;
     struct xs_handle *xs;
-    /* Apart: libxenstore gives a handle that watches a thread, through which each reply goes then. */
+    /* Apart: libxenstore gives a handle that watches a thread, through which each reply goes then.
+     */
     struct xs_handle *watches;
     char version[32];
     struct hypervisor_domain *list; /* of the last hypervisor_list() */

@@ -28,6 +28,11 @@ def lives(pid):
 class RestartTest(CreateMixin, WorldTest):
     guests = ("alpha",)
 
+    def fault(self, step, action, **more):
+        """For the next builder: those before it are about to end, and still there for a moment."""
+        wait_until(lambda: not self.daemon.children(), "earlier builders are gone")
+        return super().fault(step, action, **more)
+
     def working(self):
         """Waits until a builder has begun; returns its process."""
         return wait_until(self.daemon.children, "a builder works")

@@ -22,6 +22,7 @@ struct fixture {
     struct builder_setup setup;
     char program[64];
     struct builder *builder;
+    struct builder_list leaving;
     json_t *reply; /* the last one */
     struct error error;
     unsigned replies;
@@ -48,6 +49,7 @@ static int teardown(void **state)
     struct fixture *fixture = *state;
 
     json_decref(fixture->reply);
+    builders_clear(&fixture->leaving);
     event_base_free(fixture->base);
     unlink(fixture->program);
     /* Nobody is left, not as a zombie either. */
@@ -64,6 +66,8 @@ static void on_reply(void *context, json_t *reply, const struct error *error)
     fixture->reply = json_incref(reply);
     fixture->error = error ? *error : (struct error){ 0 };
     fixture->replies++;
+    if (reply && json_object_get(reply, "done"))
+        builder_dismiss(fixture->builder, &fixture->leaving);
     if (!reply || json_object_get(reply, "done"))
         fixture->builder = NULL;
     event_base_loopbreak(fixture->base);
@@ -325,6 +329,26 @@ static bool is_alive(const char *path)
     return alive;
 }
 
+/* Nobody waits for the end of one that is through; what it has started goes on. */
+static void test_dismissed(void **state)
+{
+    struct fixture *fixture = *state;
+    const char *left;
+    pid_t pid;
+
+    run(fixture,
+        "read line <&3; sleep 60 3>&- & echo \"{\\\"done\\\": \\\"$!\\\"}\" >&3; sleep 60 3>&-",
+        LIMIT);
+    left = json_string_value(json_object_get(fixture->reply, "done"));
+    pid = (pid_t)atoi(left);
+    assert_false(LIST_EMPTY(&fixture->leaving));
+    while (!LIST_EMPTY(&fixture->leaving))
+        event_base_loop(fixture->base, EVLOOP_ONCE);
+    assert_int_equal(fixture->replies, 1);
+    assert_int_equal(kill(pid, 0), 0);
+    kill(pid, SIGKILL);
+}
+
 /* With all that it runs, and without a word. */
 static void test_freed(void **state)
 {
@@ -401,6 +425,7 @@ int main(void)
         TEST(test_limit_of_the_whole),
         TEST(test_kill),
         TEST(test_kill_after_its_word),
+        TEST(test_dismissed),
         TEST(test_freed),
         TEST(test_no_program),
         TEST(test_find),
