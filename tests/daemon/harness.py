@@ -282,7 +282,7 @@ class Daemon:
     """A running xenshmd-sim. `folder` holds its state directory, configuration and log."""
 
     def __init__(self, folder, *options, config=None, socket_path=None, nofile=None,
-                 program=XENSHMD_SIM):
+                 program=None):
         self.folder = pathlib.Path(folder)
         self.state_dir = self.folder / "state"
         self.socket_path = pathlib.Path(socket_path or self.state_dir / "xenshmd.sock")
@@ -290,7 +290,7 @@ class Daemon:
         command = []
         if nofile is not None:
             command += ["prlimit", f"--nofile={nofile}"]
-        command += [program, "--state-dir", str(self.state_dir)]
+        command += [program or XENSHMD_SIM, "--state-dir", str(self.state_dir)]
         if config is not None:
             path = self.folder / "xenshmd.conf"
             path.write_text(config, encoding="utf-8")

@@ -211,6 +211,8 @@ class Created(CreateTest):
         for _ in range(10):
             self.create("guest1", PAGE, 3 * PAGE, number_=5)
             self.destroy("guest1")
+            # A builder that is through is still there for a moment, with its socket.
+            self.check_processes()
             before = before or self.daemon.descriptors()
         self.check_nothing_left()
         self.assertEqual(self.daemon.descriptors(), before)

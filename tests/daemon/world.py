@@ -237,7 +237,8 @@ class World:
         end = time.monotonic() + PATIENCE
         while True:
             try:
-                return self.answering(Client(str(state / "xenshmd.sock")))
+                self.probe(state)
+                return Client(str(state / "xenshmd.sock"))
             except (FileNotFoundError, ConnectionRefusedError, Gone):
                 if process.poll() is not None:
                     raise Gone(self.last_log()) from None
@@ -246,17 +247,16 @@ class World:
                 time.sleep(0.001)
 
     @staticmethod
-    def answering(client):
+    def probe(state):
         """
         A builder that is just being started holds the socket of a daemon that was killed, for a
         moment: nobody answers there.
         """
+        client = Client(str(state / "xenshmd.sock"))
         try:
             client.call("daemon.status")
-        except Gone:
+        finally:
             client.close()
-            raise
-        return client
 
     def age(self):
         """Seconds since the daemon's start."""
