@@ -18,6 +18,7 @@
 #include "building.h"
 #include "cleanup.h"
 #include "clock.h"
+#include "create_check.h"
 #include "describe.h"
 #include "holders.h"
 #include "log.h"
@@ -96,48 +97,6 @@ static int persist(struct create *create, const struct created *created)
 
 /* ---- what its configuration says */
 
-static int check_name(struct create *create, const struct created_facts *facts)
-{
-    struct guests *guests = &create->operation.state->guests;
-    struct guest *guest;
-
-    if (created_find(&create->operation.state->created, facts->uuid) ||
-        created_find_name(&create->operation.state->created, facts->name))
-        return error_set(error_of(create), XENSHM_GUEST_EXISTS,
-                         "there is a guest called '%s', or with its UUID, already", facts->name);
-    guests_refresh_names(guests, create->operation.state->hypervisor);
-    for (guest = guest_first(guests); guest; guest = guest_next(guest)) {
-        if (!guest->alive && !guest->awaited_until)
-            continue;
-        if (strcmp(guest->name, facts->name) == 0)
-            return error_set(error_of(create), XENSHM_GUEST_EXISTS,
-                             "there is a guest called '%s' already (domid %u)", facts->name,
-                             guest->identity.domid);
-        if (memcmp(guest->identity.uuid, facts->uuid, DOMAIN_UUID_SIZE) == 0)
-            return error_set(error_of(create), XENSHM_GUEST_EXISTS,
-                             "guest '%s' has the UUID of the new one already", guest->name);
-    }
-    return 0;
-}
-
-/* Xen would map pages of a segment into it, by its own iomem, without a question. */
-static int check_iomem(struct create *create, const struct created_facts *facts)
-{
-    struct state *state = create->operation.state;
-    struct segment *segment = segment_first(&state->segments);
-
-    for (; segment; segment = segment_next(segment))
-        for (size_t i = 0; i < facts->config.iomem_count; i++)
-            if (mfn_range_overlaps(facts->config.iomem[i].frames, segment_frames(segment))) {
-                error_set(error_of(create), XENSHM_PAGES_HELD,
-                          "the iomem of guest '%s' has pages of segment '%s'", facts->name,
-                          segment->name);
-                return error_set_hint(error_of(create),
-                                      "leave the iomem out, and share the segment");
-            }
-    return 0;
-}
-
 /* Its own iomem is held from here on. */
 static int expect(struct create *create, const struct created *created)
 {
@@ -167,7 +126,7 @@ static int adopt_new(struct create *create, struct created_facts *facts)
     _cleanup_(cleanup_json) json_t *config = NULL;
     struct created *created;
 
-    if (check_name(create, facts) || check_iomem(create, facts))
+    if (create_check(state, facts, error_of(create)))
         return error_of(create)->code;
     config = own_config(create, facts);
     if (!config || created_add(&state->created, facts, config, &created) < 0)

@@ -20,7 +20,7 @@ LEVELS = [
     {"operation", "state", "store", "store_text", "describe", "events", "progress", "tell", "holders",
      "placement", "claim", "bringup", "teardown", "order", "operation_attach", "operation_detach",
      "operation_reclaim", "operation_restore", "operation_segment", "operation_segment_alloc",
-     "operation_segment_free", "operation_create", "operation_end", "suboperation", "building",
+     "operation_segment_free", "create_check", "operation_create", "operation_end", "suboperation", "building",
      "attachment_wait", "store_created"},
     {"lifecycle", "reconcile", "connection"},
     {"dispatch", "methods"},
