@@ -48,7 +48,7 @@ extern "C" {
     X(UNSUPPORTED, 21, "see the daemon's documentation")                                           \
     X(CONFIG_INVALID, 22, "correct the configuration")                                             \
     X(STORE_FAILED, 23, "see the daemon's log; is its state directory full or read-only?")         \
-    X(GUEST_EXISTS, 24, "choose another name or UUID; `xenshmctl guests` lists the guests")         \
+    X(GUEST_EXISTS, 24, "choose another name or UUID; `xenshmctl guests` lists the guests")        \
     X(GUEST_FOREIGN, 25, "use the toolstack that created it, such as `xl destroy`")
 
 enum xenshm_error {

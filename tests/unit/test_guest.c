@@ -238,7 +238,8 @@ static void test_window(void **state)
 
     assert_int_equal(sim_start(fixture->hypervisor, &domain, &domid), 0);
     refresh(fixture);
-    assert_int_equal(guest_window(&fixture->guests, find(fixture, domid, 1), NULL, &window, &taken), 0);
+    assert_int_equal(guest_window(&fixture->guests, find(fixture, domid, 1), NULL, &window, &taken),
+                     0);
     assert_int_equal(window.maxmem_kib, 4096);
     assert_true(window.has_vpci);
     assert_int_equal(window.taken_count, 1);
@@ -246,7 +247,8 @@ static void test_window(void **state)
     assert_int_equal(taken[0].count, 4);
     free(taken);
     fault_after(0);
-    assert_int_equal(guest_window(&fixture->guests, find(fixture, domid, 1), NULL, &window, &taken), -ENOMEM);
+    assert_int_equal(guest_window(&fixture->guests, find(fixture, domid, 1), NULL, &window, &taken),
+                     -ENOMEM);
     assert_true(fault_end());
 }
 
