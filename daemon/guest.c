@@ -266,6 +266,12 @@ int guests_refresh(struct guests *guests, struct hypervisor *hypervisor)
     return r;
 }
 
+int guests_list_failed(struct error *error, int r)
+{
+    return error_set(error, XENSHM_HYPERVISOR_FAILED, "listing the domains failed: %s",
+                     strerror(-r));
+}
+
 /*
  * Another record of the same guest that runs, after `last` (NULL: the first). One that has shut
  * down and is preserved is nobody's successor.
@@ -483,8 +489,7 @@ int guest_lookup(struct guests *guests, struct hypervisor *hypervisor, const cha
     int r = guests_refresh(guests, hypervisor);
 
     if (r < 0)
-        return error_set(error, XENSHM_HYPERVISOR_FAILED, "listing the domains failed: %s",
-                         strerror(-r));
+        return guests_list_failed(error, r);
     return guest_resolve(guests, hypervisor, text, ret_guest, error);
 }
 

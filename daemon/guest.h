@@ -56,6 +56,8 @@ void guests_clear(struct guests *guests);
  * guests_reap(). Returns 0, or -errno with nothing changed when the list cannot be had.
  */
 int guests_refresh(struct guests *guests, struct hypervisor *hypervisor);
+/* The refusal of whoever needs the list, after that -errno. Returns error->code. */
+int guests_list_failed(struct error *error, int r);
 /*
  * Stops to await those whose time is over, and those who have come back: that one runs, with the
  * same UUID, and its own configuration tells what it holds. Then removes the guests that are not

@@ -16,7 +16,7 @@ void method_guest_list(struct request *request, const void *args)
 
     r = holders_refresh(request->state);
     if (r < 0)
-        error_set(&error, XENSHM_HYPERVISOR_FAILED, "listing the domains failed: %s", strerror(-r));
+        guests_list_failed(&error, r);
     guests_refresh_names(&request->state->guests, request->state->hypervisor);
     for (guest = guest_first(&request->state->guests); guest; guest = guest_next(guest))
         if (guest->alive)

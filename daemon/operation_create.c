@@ -166,8 +166,7 @@ static int adopt(struct create *create)
                          "the builder's words about the configuration make no sense");
     r = holders_refresh(create->operation.state);
     if (r < 0)
-        error_set(error_of(create), XENSHM_HYPERVISOR_FAILED, "listing the domains failed: %s",
-                  strerror(-r));
+        guests_list_failed(error_of(create), r);
     else if (create->restart)
         adopt_again(create, &facts);
     else
@@ -302,8 +301,7 @@ static int built(struct create *create)
     }
     r = holders_refresh(state);
     if (r < 0)
-        return error_set(error_of(create), XENSHM_HYPERVISOR_FAILED,
-                         "listing the domains failed: %s", strerror(-r));
+        return guests_list_failed(error_of(create), r);
     guest = guest_of_created(&state->guests, created);
     if (!guest || !json_is_integer(domid) ||
         guest->identity.domid != (uint32_t)json_integer_value(domid))

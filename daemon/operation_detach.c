@@ -128,8 +128,7 @@ static struct attachment *pick(struct detach *detach)
     if (!detach->operation.looked)
         r = guests_refresh(&state->guests, state->hypervisor);
     if (r < 0) {
-        error_set(&detach->operation.error, XENSHM_HYPERVISOR_FAILED,
-                  "listing the domains failed: %s", strerror(-r));
+        guests_list_failed(&detach->operation.error, r);
         return NULL;
     }
     guest = find_guest(detach);

@@ -6,14 +6,11 @@
  */
 #include "operation_end.h"
 
-#include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #include "building.h"
-#include "cleanup.h"
 #include "clock.h"
 #include "describe.h"
 #include "holders.h"
@@ -134,8 +131,7 @@ static enum operation_turn look(struct end *end)
     int r = holders_refresh(state);
 
     if (r < 0) {
-        error_set(&end->operation.error, XENSHM_HYPERVISOR_FAILED, "listing the domains failed: %s",
-                  strerror(-r));
+        guests_list_failed(&end->operation.error, r);
         return failed(end);
     }
     guest = next_domain(end, created);
@@ -204,11 +200,6 @@ static enum operation_turn ended(struct end *end)
 
 /* ---- afterwards */
 
-static bool is_its(const struct end *end, const struct attachment *attachment)
-{
-    return memcmp(attachment->identity.uuid, end->request.uuid, DOMAIN_UUID_SIZE) == 0;
-}
-
 /* Reclaims what is idle; true when only quarantined attachments, or none, are left. */
 static bool reclaim_all(struct end *end)
 {
@@ -220,9 +211,7 @@ static bool reclaim_all(struct end *end)
         struct attachment *attachment = segment_attachment_of(segment, end->request.uuid);
 
         next = segment_next(segment);
-        if (!attachment || !is_its(end, attachment))
-            continue;
-        if (!attachment->busy && attachment->state == ATTACHMENT_QUARANTINED)
+        if (!attachment || (!attachment->busy && attachment->state == ATTACHMENT_QUARANTINED))
             continue;
         done = false;
         /* May end at once, with the segment. */

@@ -44,8 +44,7 @@ static int check_and_claim(struct alloc *alloc)
     int r = holders_refresh(operation->state);
 
     if (r < 0)
-        return error_set(&operation->error, XENSHM_HYPERVISOR_FAILED,
-                         "listing the domains failed: %s", strerror(-r));
+        return guests_list_failed(&operation->error, r);
     r = claim_allowed(operation->state, &operation->error);
     if (r == 0)
         r = placement_segment(operation->state, &alloc->request, &alloc->segment,
@@ -73,8 +72,7 @@ static int check_again(struct alloc *alloc)
     int r = holders_refresh(operation->state);
 
     if (r < 0)
-        return error_set(&operation->error, XENSHM_HYPERVISOR_FAILED,
-                         "listing the domains failed: %s", strerror(-r));
+        return guests_list_failed(&operation->error, r);
     return claim_check_clash(operation->state, alloc->segment, &operation->error);
 }
 

@@ -81,8 +81,7 @@ static int check(struct operation *operation, struct segment **ret_segment)
 
     r = guests_refresh(&state->guests, state->hypervisor);
     if (r < 0)
-        return error_set(error, XENSHM_HYPERVISOR_FAILED, "listing the domains failed: %s",
-                         strerror(-r));
+        return guests_list_failed(error, r);
     segment = segment_find(&state->segments, operation->segment);
     if (!segment)
         return error_set(error, XENSHM_SEGMENT_UNKNOWN, "no segment is called '%s'",
