@@ -29,6 +29,39 @@ class RefusalTest(CreateMixin, DaemonTest):
             self.call("guest.create", config=config, shares=[{"size": PAGE}])
 
 
+class Store(RefusalTest):
+    """It cannot be written: first the guest's record, then the segment's file."""
+
+    def no_room(self, after):
+        self.call("sim.fail", operation="store_write", after=after, errno="ENOSPC")
+
+    def test_creating(self):
+        for after, what in ((1, "guest 'guest1'"), (2, "segment 'guest1-0'")):
+            self.no_room(after)
+            self.refused_create("STORE_FAILED", (what, "No space"), PAGE)
+            self.check_nothing_left()
+        self.create("guest1", PAGE)
+
+    def test_destroying(self):
+        self.create("guest1", PAGE)
+        self.no_room(1)
+        with self.refused_unchanged("STORE_FAILED", "No space"):
+            self.destroy("guest1")
+        self.assertEqual(self.guest("guest1")["state"], "running")
+        self.destroy("guest1")
+        self.check_nothing_left()
+
+
+class UnknownHolder(RefusalTest):
+    config = "[daemon]\nholder-wait = 0\n"
+
+    def test_new_pages(self):
+        self.call("sim.guest.start", name="hidden", config=False)
+        self.refused_create("HOLDER_UNKNOWN", ("'hidden'",), PAGE)
+        # Without new pages it need not be known.
+        self.create("guest1")
+
+
 class ConfigInvalid(RefusalTest):
     def test_name(self):
         self.refused_config("name", lambda c: c["c_info"].pop("name"))
