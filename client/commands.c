@@ -4,11 +4,14 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "remote.h"
+
 /* A guest's bootloader or hotplug scripts may take minutes. */
 #define BUILD_TIMEOUT 600
 
 const struct option global_options[] = {
     { "socket", 0, "PATH", "where xenshmd listens" },
+    { "host", 0, "URL", "the xenshmd of ssh://[USER@]HOST[:PORT][/PATH]" },
     { "json", 0, NULL, "print the daemon's result as one line of JSON" },
     { "timeout", 0, "SEC", "seconds to wait (60; create and destroy: 600)" },
     { "help", 'h', NULL, "print this help" },
@@ -178,6 +181,7 @@ static const struct command commands[] = {
         .max_arguments = 1,
         .options = dt_reserve_options,
         .help = "reserve pages in a host's device tree",
+        .host = HOST_NONE,
         .run = cmd_dt_reserve,
     },
     {
@@ -187,6 +191,7 @@ static const struct command commands[] = {
         .max_arguments = 1,
         .options = dt_check_options,
         .help = "find mistakes in a host's device tree",
+        .host = HOST_NONE,
         .run = cmd_dt_check,
     },
     {
@@ -203,13 +208,26 @@ static const struct command commands[] = {
         .name = "doctor",
         .forms = { "" },
         .help = "find what is wrong on this host, and the remedy",
+        .host = HOST_DOES,
         .run = cmd_doctor,
+    },
+    {
+        .name = "proxy",
+        .forms = { "" },
+        .help = "join standard input and output with xenshmd",
+        .notes =
+            "What comes on standard input goes to xenshmd's socket, its answers to standard\n"
+            "output, as they are: JSON-RPC, an object a line. This is what --host runs on the\n"
+            "other host.\n",
+        .host = HOST_NONE,
+        .run = cmd_proxy,
     },
     {
         .name = "help",
         .forms = { "[COMMAND]" },
         .max_arguments = 2,
         .help = "explain a command",
+        .host = HOST_NONE,
         .run = cmd_help,
     },
 };
@@ -305,5 +323,9 @@ enum exit_status commands_run(const struct invocation *invocation)
         return STATUS_USAGE;
     }
     status = check_count(invocation);
-    return status ? status : invocation->command->run(invocation);
+    if (status != STATUS_DONE)
+        return status;
+    if (invocation->host && invocation->command->host == HOST_DOES)
+        return remote_run(invocation, NULL, invocation->timeout);
+    return invocation->command->run(invocation);
 }

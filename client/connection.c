@@ -36,6 +36,12 @@ static int set_address(struct sockaddr_un *address, const char *path)
     return 0;
 }
 
+void connection_take(struct connection *connection, int fd, unsigned seconds)
+{
+    *connection = (struct connection){ .fd = fd, .deadline = now() + (int64_t)seconds * 1000 };
+    frame_init(&connection->frame, CONNECTION_REPLY_MAX);
+}
+
 int connection_open(struct connection *connection, const char *path, unsigned seconds)
 {
     /* connect() waits as long as the daemon's queue of connections is full: bound that, too. */
@@ -43,8 +49,7 @@ int connection_open(struct connection *connection, const char *path, unsigned se
     struct sockaddr_un address;
     int r;
 
-    *connection = (struct connection){ .fd = -1, .deadline = now() + (int64_t)seconds * 1000 };
-    frame_init(&connection->frame, CONNECTION_REPLY_MAX);
+    connection_take(connection, -1, seconds);
     r = set_address(&address, path);
     if (r < 0)
         return r;

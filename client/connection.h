@@ -31,6 +31,8 @@ enum {
 
 /* `seconds` for the whole conversation. */
 int connection_open(struct connection *connection, const char *path, unsigned seconds);
+/* The same over a stream that leads to the daemon; it is taken over. */
+void connection_take(struct connection *connection, int fd, unsigned seconds);
 /* Allowed on an object that failed to open. */
 void connection_clear(struct connection *connection);
 

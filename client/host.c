@@ -18,6 +18,9 @@
 
 static const char bad_user[] = "names a user that has other characters than letters, digits and "
                                "._+@-, or begins with '-'";
+/* Other users would see it in the list of processes. */
+static const char has_password[] = "has a password in it; leave it out: ssh asks for it, or uses "
+                                   "a key";
 static const char bad_name[] = "names no host of letters, digits and ._-, or one that begins with "
                                "'-'; IPv6 addresses stand in [ ]";
 
@@ -75,11 +78,10 @@ static const char *check_socket(char *path)
     return NULL;
 }
 
-/* "user", or with a password, which other users would see in the list of processes. */
 static const char *take_user(struct host *host, char *user)
 {
     if (strchr(user, ':'))
-        return "has a password in it; leave it out: ssh asks for it, or uses a key";
+        return has_password;
     if (!decode(user) || !is_word(user, LETTERS DIGITS "._+@-"))
         return bad_user;
     host->user = user;
@@ -160,7 +162,7 @@ int host_parse(const char *url, struct host *ret, const char **ret_problem)
         problem = take(&host);
     if (problem) {
         *ret_problem = problem;
-        return HOST_E_REFUSED;
+        return problem == has_password ? HOST_E_PASSWORD : HOST_E_REFUSED;
     }
     *ret = host;
     host = (struct host){ 0 };

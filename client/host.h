@@ -17,11 +17,12 @@ struct host {
 
 enum {
     HOST_E_REFUSED = 1,
+    HOST_E_PASSWORD, /* it has one, and is not to be shown */
 };
 
 /*
- * Parts of the URL may have %XX for a byte. Returns 0, -ENOMEM, or HOST_E_REFUSED with the rule and
- * the remedy in *ret_problem: words that follow "host 'URL' ".
+ * Parts of the URL may have %XX for a byte. Returns 0, -ENOMEM, or a refusal with the rule and the
+ * remedy in *ret_problem: words that follow "host 'URL' ".
  */
 int host_parse(const char *url, struct host *ret, const char **ret_problem);
 void host_clear(struct host *host);

@@ -14,6 +14,7 @@
 #include "options.h"
 
 struct command;
+struct host;
 struct table;
 
 enum exit_status {
@@ -29,8 +30,10 @@ struct invocation {
     struct options options;
     const char **arguments; /* owned, the words are argv's; without the command itself */
     size_t argument_count;
-    const char *socket_path;
-    unsigned timeout; /* seconds */
+    const char *socket_path; /* on this host */
+    struct host *host;       /* owned; NULL: this one */
+    const char *place;       /* where xenshmd is, for complaints: the socket, or the host's URL */
+    unsigned timeout;        /* seconds */
     bool json;
 };
 

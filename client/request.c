@@ -5,9 +5,9 @@
 #include <unistd.h>
 
 #include "cleanup.h"
-#include "commands.h"
 #include "connection.h"
 #include "invocation.h"
+#include "link.h"
 #include "print.h"
 #include "utf8.h"
 
@@ -45,41 +45,6 @@ char *unreachable_reason(const struct invocation *invocation, const char *path, 
         break;
     }
     return n < 0 ? NULL : text;
-}
-
-static const char *unreachable_advice(const struct invocation *invocation, int r)
-{
-    switch (r) {
-    case CONNECTION_E_TIMEOUT:
-        if (invocation->command && invocation->command->timeout)
-            return "it goes on with what it has begun, see 'xenshmctl guests'";
-        return "the request may still be carried out, see the daemon's log";
-    case CONNECTION_E_CLOSED:
-        return "see the daemon's log";
-    case CONNECTION_E_GARBLED:
-        return "see --socket";
-    case CONNECTION_E_TOO_LONG:
-        return NULL;
-    case -EACCES:
-    case -EPERM:
-        return "ask as root, or become a member of the group that may";
-    default:
-        return "is it running?";
-    }
-}
-
-/* Nobody answered: which socket, and what to do. */
-static enum exit_status complain_unreachable(const struct invocation *invocation, int r)
-{
-    _cleanup_(cleanup_free) char *reason =
-        unreachable_reason(invocation, invocation->socket_path, r);
-    const char *advice = unreachable_advice(invocation, r);
-
-    if (reason)
-        complain(invocation, "%s%s%s", reason, advice ? "; " : "", advice ? advice : "");
-    else
-        complain_memory(invocation);
-    return STATUS_UNREACHABLE;
 }
 
 /* `xenshmctl: attach: pool 'a' is full (POOL_FULL)`, and the remedy for people. */
@@ -133,20 +98,20 @@ static enum exit_status show_result(const struct invocation *invocation, json_t 
 enum exit_status invocation_ask(const struct invocation *invocation, const char *method,
                                 json_t *params, json_t **ret_result)
 {
-    _cleanup_(connection_clear) struct connection connection = { .fd = -1 };
+    _cleanup_(link_clear) struct link link;
     _cleanup_(cleanup_json) json_t *no_params = NULL, *reply = NULL;
     json_t *error;
     int r;
 
     if (!params)
         params = no_params = json_object();
-    r = connection_open(&connection, invocation->socket_path, invocation->timeout);
+    r = link_open(&link, invocation);
     if (r == 0)
-        r = connection_call(&connection, method, params, &reply);
+        r = connection_call(&link.connection, method, params, &reply);
     if (r == -ENOMEM)
         return complain_memory(invocation);
     if (r)
-        return complain_unreachable(invocation, r);
+        return link_complain(&link, invocation, r);
     error = json_object_get(reply, "error");
     if (json_is_object(error))
         return complain_refused(invocation, error);

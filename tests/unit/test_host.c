@@ -43,18 +43,23 @@ static void test_urls(void **state)
     check("ssh://dom0//run", NULL, "dom0", NULL, "//run");
 }
 
-static void refused(const char *url, const char *words)
+static void refused_as(int refusal, const char *url, const char *words)
 {
     _cleanup_(host_clear) struct host host = { 0 };
     const char *problem = NULL;
     int r = host_parse(url, &host, &problem);
 
-    if (r != HOST_E_REFUSED)
+    if (r != refusal)
         fail_msg("%s: taken", url);
     if (!strstr(problem, words))
         fail_msg("%s: %s", url, problem);
     assert_null(host.text);
     assert_null(host.socket);
+}
+
+static void refused(const char *url, const char *words)
+{
+    refused_as(HOST_E_REFUSED, url, words);
 }
 
 static void test_refused(void **state)
@@ -78,8 +83,8 @@ static void test_refused(void **state)
     refused("ssh://a b@dom0", "names a user");
     refused("ssh://a;b@dom0", "names a user");
     refused("ssh://a%3bb@dom0", "names a user");
-    refused("ssh://root:secret@dom0", "password");
-    refused("ssh://:@dom0", "password");
+    refused_as(HOST_E_PASSWORD, "ssh://root:secret@dom0", "password");
+    refused_as(HOST_E_PASSWORD, "ssh://:@dom0", "password");
 }
 
 static void test_refused_rest(void **state)

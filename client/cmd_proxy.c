@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* proxy: the other end of --host. Joins standard input and output with xenshmd's socket. */
+#include <string.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "commands.h"
+#include "link.h"
+#include "relay.h"
+
+enum exit_status cmd_proxy(const struct invocation *invocation)
+{
+    _cleanup_(link_clear) struct link link;
+    int r;
+
+    r = link_open(&link, invocation);
+    if (r)
+        return link_complain(&link, invocation, r);
+    r = relay_run(link.connection.fd, STDIN_FILENO, STDOUT_FILENO);
+    if (r == 0)
+        return STATUS_DONE;
+    complain(invocation, "cannot pass bytes on: %s", strerror(-r));
+    return STATUS_REFUSED;
+}
