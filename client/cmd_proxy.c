@@ -3,20 +3,17 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cleanup.h"
 #include "commands.h"
 #include "link.h"
 #include "relay.h"
 
 enum exit_status cmd_proxy(const struct invocation *invocation)
 {
-    _cleanup_(link_clear) struct link link;
-    int r;
+    int r = link_open(invocation);
 
-    r = link_open(&link, invocation);
     if (r)
-        return link_complain(&link, invocation, r);
-    r = relay_run(link.connection.fd, STDIN_FILENO, STDOUT_FILENO);
+        return complain_call(invocation, r);
+    r = relay_run(xenshm_fd(link_connection(invocation)), STDIN_FILENO, STDOUT_FILENO);
     if (r == 0)
         return STATUS_DONE;
     complain(invocation, "cannot pass bytes on: %s", strerror(-r));

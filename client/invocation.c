@@ -10,6 +10,7 @@
 #include "cleanup.h"
 #include "commands.h"
 #include "host.h"
+#include "link.h"
 #include "print.h"
 #include "utf8.h"
 #include "xenshm.h"
@@ -19,6 +20,7 @@
 
 void invocation_clear(struct invocation *invocation)
 {
+    link_free(invocation->link);
     options_clear(&invocation->options);
     if (invocation->host)
         host_clear(invocation->host);
@@ -213,7 +215,9 @@ enum exit_status invocation_read(struct invocation *invocation, char **argv)
         words++;
     *invocation = (struct invocation){ 0 };
     invocation->arguments = calloc(words + 1, sizeof(*invocation->arguments));
-    if (!invocation->arguments || options_init(&invocation->options, argv, global_options) < 0)
+    invocation->link = link_new();
+    if (!invocation->arguments || !invocation->link ||
+        options_init(&invocation->options, argv, global_options) < 0)
         return complain_memory(invocation);
     if (read_words(invocation) != STATUS_DONE)
         return STATUS_USAGE;

@@ -15,6 +15,7 @@
 
 struct command;
 struct host;
+struct link;
 struct table;
 
 enum exit_status {
@@ -32,6 +33,7 @@ struct invocation {
     size_t argument_count;
     const char *socket_path; /* on this host */
     struct host *host;       /* owned; NULL: this one */
+    struct link *link;       /* owned; the way to xenshmd */
     const char *place;       /* where xenshmd is, for complaints: the socket, or the host's URL */
     unsigned timeout;        /* seconds */
     bool json;
@@ -78,11 +80,28 @@ enum exit_status invocation_call(const struct invocation *invocation, const char
 enum exit_status invocation_ask(const struct invocation *invocation, const char *method,
                                 json_t *params, json_t **ret_result);
 
+struct xenshm;
+
 /*
- * One line: why nobody answered at `path`; `r` is what a function of connection.h returned. The
+ * xenshm_call() on values instead of texts: `params` is borrowed, *ret_result a new reference.
+ * Returns what xenshm_call() returns.
+ */
+int request_call(struct xenshm *connection, const char *method, const json_t *params,
+                 json_t **ret_result);
+/* For _cleanup_(). */
+void cleanup_xenshm(struct xenshm **connection);
+
+/*
+ * One line: why nobody answered at `path`; `r` is what a function of xenshm.h returned. The
  * caller frees it; NULL: no memory.
  */
 char *unreachable_reason(const struct invocation *invocation, const char *path, int r);
+
+/*
+ * Says why a call on the invocation's connection failed; `r` is what a function of xenshm.h
+ * returned. Returns STATUS_REFUSED or STATUS_UNREACHABLE.
+ */
+enum exit_status complain_call(const struct invocation *invocation, int r);
 
 /* Prints a result as one line of JSON. */
 enum exit_status show_json(const struct invocation *invocation, const json_t *result);

@@ -1,23 +1,28 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The connection of an invocation with xenshmd: to a socket of this host, or through ssh to
- * another. */
+/*
+ * The way of an invocation to xenshmd: a socket of this host, or ssh to another. One connection
+ * serves all its requests, so that ssh asks for a password once.
+ */
 #pragma once
 
-#include "connection.h"
 #include "invocation.h"
-#include "ssh.h"
+#include "xenshm.h"
 
-struct link {
-    struct connection connection;
-    struct ssh ssh; /* only with --host */
-};
+/* NULL: no memory. */
+struct link *link_new(void);
+/* Hangs up; NULL is allowed. */
+void link_free(struct link *link);
 
-/* Returns what a function of connection.h does. The object is to be cleared in each case. */
-int link_open(struct link *link, const struct invocation *invocation);
-void link_clear(struct link *link);
+/* Connects, unless that was done. Returns 0 or what a function of xenshm.h does. */
+int link_open(const struct invocation *invocation);
+/* Hangs up in the middle of it, without waiting for ssh; link_open() connects anew. */
+void link_close(const struct invocation *invocation);
+
+/* NULL while there is none. */
+struct xenshm *link_connection(const struct invocation *invocation);
 
 /*
- * After a failure `r` of the connection: says why nobody answered, and what to do. Where what ran
- * on the other host has said so already, nothing more. Returns STATUS_UNREACHABLE.
+ * After the connection has ended: where that is the end of ssh, or of what ran over there, says why
+ * unless that was said over there, and returns true.
  */
-enum exit_status link_complain(struct link *link, const struct invocation *invocation, int r);
+bool link_explain(const struct invocation *invocation);

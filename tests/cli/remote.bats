@@ -31,7 +31,7 @@ start_daemon_there()
     run -0 --separate-stderr env XENSHM_HOST="ssh://dom0$there" "$XENSHMCTL" list
     expect "$here"
     run -1 --separate-stderr ctl --host "ssh://dom0$there" attach nobody 4K
-    expect "" "xenshmctl: attach: no guest 'nobody' (GUEST_UNKNOWN)"
+    expect "" "xenshmctl: attach: no guest is called 'nobody' (GUEST_UNKNOWN)"
     wait_gone "$(cat ssh-pid)"
 }
 
@@ -234,21 +234,29 @@ stub_there()
     expect_complaint "xenshmctl: create: an argument is missing: *"
 }
 
+# A configuration as xl prints it.
+guest_json()
+{
+    : >kernel
+    echo '{"c_info": {"type": "pvh", "name": "guest1"},
+        "b_info": {"max_memkb": 32768, "target_memkb": 32768, "kernel": "'"$BATS_TEST_TMPDIR/kernel"'"}}'
+}
+
 @test "create with a file and an xl that are over there" {
     start_daemon_there --pool 64K
     echo 'name = "guest1"' >guest1.cfg
-    printf '#!/bin/sh\necho '"'"'{"c_info": {"name": "guest1"}, "b_info": {"max_memkb": 65536}}'"'\n" >there/xl
+    guest_json >guest1.json
+    printf '#!/bin/sh\ncat "%s"\n' "$BATS_TEST_TMPDIR/guest1.json" >there/xl
     chmod +x there/xl
     run -0 --separate-stderr ctl --host "ssh://dom0$there" create guest1.cfg 4K
     expect $'guest1: created, domid 1\nguest1-0: 4 KiB at 0x3a000000 in guest1 (host 0x7fff0000)'
     run -1 --separate-stderr ctl --host "ssh://dom0$there" create guest1.cfg 4K
-    expect_complaint "xenshmctl: create: *(GUEST_EXISTS)"
+    expect_complaint "xenshmctl: create: *GUEST_EXISTS*"
 }
 
 @test "create - takes the JSON from here" {
     start_daemon_there --pool 64K
-    run -0 --separate-stderr ctl --host "ssh://dom0$there" create - \
-        <<<'{"c_info": {"name": "guest1"}, "b_info": {"max_memkb": 65536}}'
+    run -0 --separate-stderr ctl --host "ssh://dom0$there" create - < <(guest_json)
     expect "guest1: created, domid 1"
     [[ $(tail -1 ssh-words) == "xenshmctl proxy "* ]]
 }
@@ -327,7 +335,7 @@ real_ssh()
     run -0 --separate-stderr ctl --host ssh://dom0 --socket "$odd" attach guest1 4K
     expect "guest1-0: 4 KiB at 0x3a000000 in guest1 (host 0x7fff0000)"
     run -1 --separate-stderr ctl --host "ssh://$(id -un)@dom0:22$there" attach nobody 4K
-    expect "" "xenshmctl: attach: no guest 'nobody' (GUEST_UNKNOWN)"
+    expect "" "xenshmctl: attach: no guest is called 'nobody' (GUEST_UNKNOWN)"
     run -3 --separate-stderr ctl --host ssh://dom0/none list
     expect "" "xenshmctl: proxy: cannot reach xenshmd at /none: No such file or directory; is it running?"
     run --separate-stderr ctl --json --host "ssh://dom0$there" doctor
