@@ -71,6 +71,12 @@ static const struct option dt_guest_options[] = {
     { 0 },
 };
 
+static const struct option watch_options[] = {
+    { "type", 0, "TYPE", "only events of this type; may be given again" },
+    { "count", 0, "N", "end after N events" },
+    { 0 },
+};
+
 static const struct option detach_options[] = {
     { "all", 0, NULL, "detach everything that the guest has" },
     { 0 },
@@ -170,6 +176,16 @@ static const struct command commands[] = {
         .forms = { "" },
         .help = "show the state of xenshmd",
         .run = cmd_status,
+    },
+    {
+        .name = "watch",
+        .forms = { "[--type TYPE]... [--count N]" },
+        .options = watch_options,
+        .help = "show what happens, as it happens",
+        .notes = "A line for each event: local time, type and object; with --json the event as it\n"
+                 "comes. --timeout counts until the first could come. Ends with xenshmd (exit\n"
+                 "status 3), when nobody reads its output, or by a signal.\n",
+        .run = cmd_watch,
     },
     {
         .name = "dt reserve",

@@ -68,3 +68,4 @@ enum exit_status cmd_map(const struct invocation *invocation);
 enum exit_status cmd_pools(const struct invocation *invocation);
 enum exit_status cmd_proxy(const struct invocation *invocation);
 enum exit_status cmd_status(const struct invocation *invocation);
+enum exit_status cmd_watch(const struct invocation *invocation);
