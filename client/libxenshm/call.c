@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* One request and its reply; events that come meanwhile are kept. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "cleanup.h"
@@ -74,11 +75,8 @@ static int receive_reply(struct xenshm *connection, json_t **ret_reply)
 
 static int send_request(struct xenshm *connection, const char *text)
 {
-    int r;
-
     stream_set_deadline(&connection->stream, connection->timeout);
-    r = stream_send(&connection->stream, text, strlen(text));
-    return r ? r : stream_send(&connection->stream, "\n", 1);
+    return stream_send(&connection->stream, text, strlen(text));
 }
 
 /* Whatever fails on the way, the state of the conversation is not known afterwards: it ends. */
@@ -94,6 +92,7 @@ static int exchange(struct xenshm *connection, const char *text, json_t **ret_re
     return failure_note(connection, r);
 }
 
+/* The whole line, so that it goes out as one. */
 static int make_request(struct xenshm *connection, const char *method, json_t *params,
                         char **ret_text)
 {
@@ -101,17 +100,16 @@ static int make_request(struct xenshm *connection, const char *method, json_t *p
         json_pack("{s:s, s:I, s:s, s:o}", "jsonrpc", "2.0", "id", ++connection->last_id, "method",
                   method, "params", params);
     _cleanup_(cleanup_free) char *text = request ? message_text(request) : NULL;
-    size_t length;
+    size_t length = text ? strlen(text) : 0;
 
-    if (!text)
-        return failure_note(connection, -ENOMEM);
-    length = strlen(text);
     if (length > XENSHM_LINE_MAX)
         return failure_say(connection, -E2BIG,
                            "the request has %zu bytes, xenshmd takes at most %d", length,
                            XENSHM_LINE_MAX);
-    *ret_text = steal_pointer(&text);
-    return 0;
+    if (text && asprintf(ret_text, "%s\n", text) >= 0)
+        return 0;
+    *ret_text = NULL;
+    return failure_note(connection, -ENOMEM);
 }
 
 int call(struct xenshm *connection, const char *method, json_t *params, json_t **ret_result)
