@@ -26,7 +26,7 @@ LEVELS = [
      "attachment_wait", "store_created"},
     {"lifecycle", "reconcile", "connection"},
     {"dispatch", "methods", "share_params"},
-    {"listener", "options", "reload", "daemon"},
+    {"service", "listener", "options", "reload", "daemon"},
     {"main", "main_sim"},
 ]
 LEVEL = {name: number for number, names in enumerate(LEVELS) for name in names}
