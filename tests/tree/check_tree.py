@@ -16,7 +16,7 @@ LEVELS = [
      "config_segment", "config_value", "access", "hypervisor", "hypervisor_xen", "hypervisor_xen_private", "hypervisor_xen_config",
      "hypervisor_xen_store", "hypervisor_sim",
      "hypervisor_sim_private", "sim_domains", "sim_faults", "sim_world", "sim_guest", "builder", "store_file",
-     "created", "created_facts", "outgoing"},
+     "created", "created_facts", "outgoing", "process"},
     {"segment", "guest", "guest_private", "guest_call", "guest_wait", "guest_window", "mapping", "publish"},
     {"operation", "state", "store", "store_text", "describe", "events", "progress", "tell", "holders",
      "placement", "claim", "bringup", "teardown", "order", "operation_attach", "operation_detach",
