@@ -25,7 +25,7 @@ LEVELS = [
      "operation_segment_free", "create_check", "operation_create",
      "operation_create_private", "operation_create_adopt", "operation_create_build",
      "operation_create_end", "operation_create_segments", "operation_end", "suboperation", "building",
-     "attachment_wait", "store_created", "closing"},
+     "attachment_wait", "store_created", "closing", "operation_segment_open"},
     {"lifecycle", "reconcile", "connection"},
     {"dispatch", "methods", "share_params"},
     {"service", "listener", "options", "reload", "daemon"},
