@@ -71,6 +71,12 @@ static const struct option dt_guest_options[] = {
     { 0 },
 };
 
+static const struct option read_options[] = {
+    { "raw", 0, NULL, "the bytes as they are, also on a terminal" },
+    { "hex", 0, NULL, "a dump for people, also elsewhere" },
+    { 0 },
+};
+
 static const struct option watch_options[] = {
     { "type", 0, "TYPE", "only events of this type; may be given again" },
     { "count", 0, "N", "end after N events" },
@@ -178,13 +184,35 @@ static const struct command commands[] = {
         .run = cmd_status,
     },
     {
+        .name = "read",
+        .forms = { "NAME [OFFSET [LENGTH]] [--raw | --hex]" },
+        .min_arguments = 1,
+        .max_arguments = 3,
+        .options = read_options,
+        .help = "copy bytes of a segment to standard output",
+        .notes = "OFFSET and LENGTH are numbers of bytes like SIZE, or 0x...; without them all of\n"
+                 "the segment is read. On a terminal they show as a dump.\n",
+        .run = cmd_read,
+    },
+    {
+        .name = "write",
+        .forms = { "NAME [OFFSET]" },
+        .min_arguments = 1,
+        .max_arguments = 2,
+        .help = "copy standard input into a segment",
+        .notes =
+            "OFFSET is a number of bytes like SIZE, or 0x... All of standard input is written,\n"
+            "or, where it does not fit, nothing; what is behind it stays.\n",
+        .run = cmd_write,
+    },
+    {
         .name = "watch",
         .forms = { "[--type TYPE]... [--count N]" },
         .options = watch_options,
         .help = "show what happens, as it happens",
-        .notes = "A line for each event: local time, type and object; with --json the event as it\n"
-                 "comes. --timeout counts until the first could come. Ends with xenshmd (exit\n"
-                 "status 3), when nobody reads its output, or by a signal.\n",
+        .notes = "A line for each event: local time, type and object; as JSON the event as it\n"
+                 "comes. The time-out is for connecting. Ends with xenshmd (exit status 3), when\n"
+                 "nobody reads its output, or by a signal.\n",
         .run = cmd_watch,
     },
     {
@@ -231,10 +259,9 @@ static const struct command commands[] = {
         .name = "proxy",
         .forms = { "" },
         .help = "join standard input and output with xenshmd",
-        .notes =
-            "What comes on standard input goes to xenshmd's socket, its answers to standard\n"
-            "output, as they are: JSON-RPC, an object a line. This is what --host runs on the\n"
-            "other host.\n",
+        .notes = "What comes on standard input goes to xenshmd's socket, its answers to standard\n"
+                 "output, as they are: JSON-RPC, an object a line. ssh runs this on a host that\n"
+                 "xenshmctl is told to ask.\n",
         .host = HOST_NONE,
         .run = cmd_proxy,
     },

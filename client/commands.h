@@ -13,7 +13,7 @@
 
 /* What --host, or $XENSHM_HOST, is for a command. */
 enum host_use {
-    HOST_ASKED = 0, /* the command talks with xenshmd only, here or there */
+    HOST_ASKED = 0, /* the command asks xenshmd, here or there, or sees to it by itself */
     HOST_DOES,      /* it is about its host: the xenshmctl over there carries it out */
     HOST_NONE,      /* only for this host: --host is refused, the variable does not count */
 };
@@ -67,5 +67,7 @@ enum exit_status cmd_list(const struct invocation *invocation);
 enum exit_status cmd_map(const struct invocation *invocation);
 enum exit_status cmd_pools(const struct invocation *invocation);
 enum exit_status cmd_proxy(const struct invocation *invocation);
+enum exit_status cmd_read(const struct invocation *invocation);
 enum exit_status cmd_status(const struct invocation *invocation);
 enum exit_status cmd_watch(const struct invocation *invocation);
+enum exit_status cmd_write(const struct invocation *invocation);

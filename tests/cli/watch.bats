@@ -197,7 +197,7 @@ xenshmctl: watch: read too slowly, so that xenshmd gave up; begins again, see 'x
     ctl watch >output 2>errors 3>&- &
     watch=$!
     exec 4<output
-    until ctl alloc a 4K && ctl free a && read -r -t 1 line <&4; do :; done
+    until ctl alloc a 4K && ctl free a && read -r -t 1 <&4; do :; done
     exec 4<&-
     wait_until something_happens
     wait "$watch"
