@@ -111,7 +111,8 @@ enum exit_status show_map_legend(const struct invocation *invocation, const stru
             more += run->kind != PICTURE_FREE && run->pages > 0;
     }
     if (table_print(table, stdout, print_colour(), limit) != 0 ||
-        (more > 0 && print_paragraph(limit, "and %zu more: 'xenshmctl map --table'", more) != 0))
+        (more > 0 &&
+         print_paragraph(stdout, limit, "and %zu more: 'xenshmctl map --table'", more) != 0))
         return complain_memory(invocation);
     return STATUS_DONE;
 }

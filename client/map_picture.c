@@ -41,9 +41,9 @@ static int print_head(size_t limit, const struct map_pool *pool)
     size_format(pages_to_bytes(pool->free_pages), free_size);
     size_format(pages_to_bytes(pool->largest_free), largest);
     if (pool->free_runs <= 1)
-        return print_paragraph(limit, "%s: %s at 0x%" PRIx64 ", %s free", pool->name, size,
+        return print_paragraph(stdout, limit, "%s: %s at 0x%" PRIx64 ", %s free", pool->name, size,
                                pool->address, pool->free_runs ? free_size : "nothing");
-    return print_paragraph(limit,
+    return print_paragraph(stdout, limit,
                            "%s: %s at 0x%" PRIx64 ", %s free in %" PRIu64 " runs, largest %s",
                            pool->name, size, pool->address, free_size, pool->free_runs, largest);
 }

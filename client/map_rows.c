@@ -81,8 +81,8 @@ static int print_key(const struct map_view *view, const struct picture *picture)
         return -ENOMEM;
     print_size(pages_to_bytes(picture->scale.pages_per_cell), size);
     if (cells > 1)
-        return print_paragraph(view->columns, "%zu cells are %s%s", cells, size, signs);
-    return print_paragraph(view->columns, "a cell is %s%s", size, signs);
+        return print_paragraph(stdout, view->columns, "%zu cells are %s%s", cells, size, signs);
+    return print_paragraph(stdout, view->columns, "a cell is %s%s", size, signs);
 }
 
 /* The picture without its cells. */

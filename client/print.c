@@ -78,7 +78,7 @@ int print_text(const char *format, ...)
     return 0;
 }
 
-int print_paragraph(size_t limit, const char *format, ...)
+int print_paragraph(FILE *out, size_t limit, const char *format, ...)
 {
     _cleanup_(cleanup_free) char *text = NULL;
     const char *indent = "";
@@ -96,7 +96,7 @@ int print_paragraph(size_t limit, const char *format, ...)
     for (const char *rest = text; *rest; indent = "  ") {
         struct text_line line = text_break(rest, limit ? limit - strlen(indent) : SIZE_MAX);
 
-        printf("%s%.*s\n", indent, (int)line.bytes, rest);
+        fprintf(out, "%s%.*s\n", indent, (int)line.bytes, rest);
         rest = line.rest;
     }
     return 0;

@@ -38,10 +38,11 @@ size_t print_limit(void);
 int print_text(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /*
- * A text on stdout, made printable, in lines of at most `limit` columns (0: in one), which are
- * indented from the second on. Returns 0 or -ENOMEM.
+ * A text, made printable, in lines of at most `limit` columns (0: in one), which are indented from
+ * the second on. Returns 0 or -ENOMEM.
  */
-int print_paragraph(size_t limit, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int print_paragraph(FILE *out, size_t limit, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /*
  * Like size_format() where that is exact; otherwise in a smaller unit that is: "1028 KiB". Returns

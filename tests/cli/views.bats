@@ -56,7 +56,8 @@ def segment(name, address, guests, **more):
                             for guest, state in guests]}
 
 def run(address, pages, state, pool='pool', **more):
-    return {'pool': pool, 'host_address': hex(address), 'size': pages * 4096, 'state': state, **more}
+    return {'pool': pool, 'host_address': hex(address), 'size': pages * 4096, 'state': state,
+            **more}
 
 answers = {}
 $1
@@ -77,7 +78,8 @@ name = '\x1b[2J\u202e\u4e2d\u6587e\u0301\n\x9b'
 long = 'x' * 63
 high = 0xfffffffff0000000
 answers['segment.list'] = {'segments': [
-    segment(name, high, [(name, 'waiting'), (long, 'attached'), ('guest-with-20-letters', 'attached')],
+    segment(name, high,
+            [(name, 'waiting'), (long, 'attached'), ('guest-with-20-letters', 'attached')],
             clash=[{'name': name}, {'name': long}]),
     segment('n' * 63, high + 0x4000, [(long, 'attached')])]}
 answers['pool.map'] = {'runs': [
@@ -126,7 +128,8 @@ END
     for columns in 20 40 80 132 500; do
         run -0 terminal "$columns" map
         whole=$(tr -d ' \n' <<<"$output")
-        for text in shared_mem:64KiB 0x7fff0000 28KiBfree guest1,guest2 guest2-0 kept thief foreign; do
+        for text in shared_mem:64KiB 0x7fff0000 28KiBfree guest1,guest2 guest2-0 kept thief \
+            foreign; do
             [[ $whole == *"$text"* ]]
         done
         [[ $whole == *A*B*C*.*a* ]]
@@ -139,8 +142,9 @@ END
     whole=$output
     run -0 terminal 0 map
     [ "$output" = "$whole" ]
-    COLUMNS=80 run -0 terminal 132 map
-    [ "$output" = "$whole" ]
+    COLUMNS=40 run -0 terminal 80 map
+    [ "$output" = "$(terminal 40 map)" ]
+    [ "$output" != "$whole" ]
     run -0 python3 "$BATS_TEST_DIRNAME/on_terminal.py" 80 env COLUMNS=nonsense "$XENSHMCTL" map
     [ "$output" = "$whole" ]
 }
@@ -215,7 +219,34 @@ A  a        8 KiB  0x1000  wiping 50%   g1, g2 (waiting)
 END
 }
 
-@test "map of several pools, of none, and of one without anything in it" {
+@test "map of several pools" {
+    start_canned "
+answers['pool.map'] = {'runs': [
+    run(0x1000 * i, 1, 'used' if i % 2 else 'free', pool, segment='s%d' % i)
+    for pool, first in (('one', 1), ('two', 11)) for i in range(first, first + 5)]}
+answers['segment.list'] = {'segments': []}
+"
+    run -0 terminal 60 map
+    diff - <(echo "$output") <<'END'
+one: 20 KiB at 0x1000, 8 KiB free in 2 runs, largest 4 KiB
+0x1000 AAAAAAAA........BBBBBBBB........CCCCCCCC
+8 cells are 4 KiB, . free
+   SEGMENT   SIZE  HOST    STATE  GUESTS
+A  s1       4 KiB  0x1000  used   -
+B  s3       4 KiB  0x3000  used   -
+C  s5       4 KiB  0x5000  used   -
+
+two: 20 KiB at 0xb000, 8 KiB free in 2 runs, largest 4 KiB
+0xb000 AAAAAAAA........BBBBBBBB........CCCCCCCC
+8 cells are 4 KiB, . free
+   SEGMENT   SIZE  HOST    STATE  GUESTS
+A  s11      4 KiB  0xb000  used   -
+B  s13      4 KiB  0xd000  used   -
+C  s15      4 KiB  0xf000  used   -
+END
+}
+
+@test "map of pools that are free, and of none" {
     start_canned "
 answers['pool.map'] = {'runs': []}
 "
@@ -270,6 +301,14 @@ answers = {'pool.map': {'runs': runs}, 'segment.list': {'segments': []}}
             done
         done
     done
+}
+
+@test "long addresses leave the room to the cells where there is little" {
+    start_canned "$hostile"
+    run -0 terminal 80 map
+    [[ $output == *$'\n0xfffffffff0000000 !!!!!!!!........AAAAAAAA~~~~~~~~\n'* ]]
+    run -0 terminal 26 map
+    [[ $output == *$'\n!!!!....AAAA~~~~\n'* ]]
 }
 
 @test "elsewhere a record is one complete row" {

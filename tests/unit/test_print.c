@@ -145,6 +145,29 @@ static void test_size_is_exact(void **state)
     }
 }
 
+static void assert_paragraph(size_t limit, const char *text, const char *expected)
+{
+    _cleanup_(cleanup_free) char *got = NULL;
+    size_t size;
+    FILE *out = open_memstream(&got, &size);
+
+    assert_non_null(out);
+    assert_int_equal(print_paragraph(out, limit, "%s", text), 0);
+    assert_int_equal(fclose(out), 0);
+    assert_string_equal(got, expected);
+}
+
+static void test_paragraph(void **state)
+{
+    assert_paragraph(20, "short", "short\n");
+    assert_paragraph(20, "twenty characters it\nand more", "twenty characters\n  it?and more\n");
+    assert_paragraph(20, "first, exactly this: 18 and this are it: next",
+                     "first, exactly this:\n  18 and this are\n  it: next\n");
+    assert_paragraph(20, "0123456789012345678901234567890123456789",
+                     "01234567890123456789\n  012345678901234567\n  89\n");
+    assert_paragraph(0, "as long as it may be, in one line", "as long as it may be, in one line\n");
+}
+
 static void assert_flat(json_t *value, const char *expected)
 {
     _cleanup_(cleanup_free) char *text = NULL;
@@ -205,6 +228,7 @@ int main(void)
         cmocka_unit_test(test_table_members),
         cmocka_unit_test(test_size),
         cmocka_unit_test(test_size_is_exact),
+        cmocka_unit_test(test_paragraph),
         cmocka_unit_test(test_flat),
         cmocka_unit_test(test_members),
     };
