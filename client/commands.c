@@ -83,6 +83,12 @@ static const struct option watch_options[] = {
     { 0 },
 };
 
+static const struct option map_options[] = {
+    { "picture", 0, NULL, "draw each pool (the default on a terminal)" },
+    { "table", 0, NULL, "a row for each run (the default elsewhere)" },
+    { 0 },
+};
+
 static const struct option detach_options[] = {
     { "all", 0, NULL, "detach everything that the guest has" },
     { 0 },
@@ -172,9 +178,13 @@ static const struct command commands[] = {
     },
     {
         .name = "map",
-        .forms = { "[POOL]" },
+        .forms = { "[POOL] [--picture | --table]" },
         .max_arguments = 1,
+        .options = map_options,
         .help = "show which pages are free, used or held by others",
+        .notes = "The picture has a capital letter for each segment, a small one for pages that\n"
+                 "a guest has by its own configuration, '!' for a clash, '~' for quarantine, '+'\n"
+                 "or '-' where several share a cell. It is as wide as the terminal, or COLUMNS.\n",
         .run = cmd_map,
     },
     {
@@ -201,8 +211,8 @@ static const struct command commands[] = {
         .max_arguments = 2,
         .help = "copy standard input into a segment",
         .notes =
-            "OFFSET is a number of bytes like SIZE, or 0x... All of standard input is written,\n"
-            "or, where it does not fit, nothing; what is behind it stays.\n",
+            "OFFSET is a number of bytes like SIZE, or 0x... All of standard input is\n"
+            "written, or, where it does not fit, nothing; what is behind it stays.\n",
         .run = cmd_write,
     },
     {
