@@ -372,7 +372,7 @@ class UnderWay(ApplyTest):
         wanted = json.dumps(layout(segment("data", "alpha")))
         with self.unchanged():
             for arguments in (["export"], ["apply", "-"]):
-                run = self.ctl_between("--timeout", "1", *arguments, text=wanted, status=1)
+                run = self.ctl_between("--timeout", "5", *arguments, text=wanted, status=1)
                 self.assertEqual(run.out, "")
                 self.assertIn("under way with segment 'data'", run.err)
                 self.assertIn("(BUSY)\n", run.err)

@@ -187,7 +187,7 @@ class Daemon(TroubleTest):
 
 
 class Killed(TroubleTest):
-    """The apply itself is killed before or after each of its requests."""
+    """The apply itself is killed before or after the daemon has each of its requests."""
 
     def test_at_each_request(self):
         for when in ("before", "after"):
@@ -207,6 +207,7 @@ class Killed(TroubleTest):
                 wait_until(lambda: runs, "it is known who asks")
                 runs[0].process.kill()
                 runs[0].process.wait()
+                raise ConnectionResetError  # before: the daemon does not get the request
 
         between = self.between(**{when: hook})
         runs.append(self.begin_apply(WANTED, "--prune", socket_path=between.path))
