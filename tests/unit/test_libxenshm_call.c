@@ -17,12 +17,15 @@ static void cleanup_xenshm(struct xenshm **connection)
     xenshm_close(*connection);
 }
 
+/* Seconds; a machine may be slow, and only the tests of the limit itself wait for it. */
+static unsigned patience = 30;
+
 static int converse(const char *params, char **ret_result)
 {
     _cleanup_(cleanup_xenshm) struct xenshm *connection = NULL;
     int r;
 
-    r = xenshm_connect_within(path, 1, &connection);
+    r = xenshm_connect_within(path, patience, &connection);
     return r ? r : xenshm_call(connection, "m", params, ret_result);
 }
 
@@ -123,10 +126,12 @@ static void test_timeout(void **state)
 {
     int64_t before = seconds();
 
+    patience = 1;
     assert_failure(FALL_SILENT, "", -ETIMEDOUT);
     assert_failure(FALL_SILENT, "{\"id\":1,\"result\":", -ETIMEDOUT);
     assert_failure(DRIP, " ", -ETIMEDOUT); /* bytes alone do not prolong it */
-    assert_true(seconds() - before < 10);
+    assert_true(seconds() - before < 30);
+    patience = 30;
 }
 
 /* connect() itself waits when the daemon no longer accepts. */
@@ -142,7 +147,9 @@ static void test_timeout_of_connect(void **state)
         if (connect(waiting[i], (struct sockaddr *)&address, sizeof(address)) != 0)
             assert_int_equal(errno, EAGAIN);
     }
+    patience = 1;
     assert_int_equal(converse(NULL, &result), -ETIMEDOUT);
+    patience = 30;
     for (size_t i = 0; i < ELEMENTS(waiting); i++)
         close(waiting[i]);
     close(listener);
