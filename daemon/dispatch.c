@@ -150,6 +150,15 @@ static int check_level(const struct method *method, const struct access_peer *pe
                      peer->level == ACCESS_NONE ? "none" : access_level_name(peer->level));
 }
 
+/* A method without a table of fields has its parameters as they came: a json_t *, or NULL. */
+static int decode(struct request *request, json_t *params, struct error *error)
+{
+    if (request->method->fields)
+        return params_decode(request->method->fields, params, request->args, error);
+    memcpy(request->args, &params, sizeof(params));
+    return 0;
+}
+
 /* Finds, authorises and decodes. Returns 0 with method and args set, or a refusal. */
 static int prepare(struct request *request, const struct message_request *message,
                    struct error *error)
@@ -162,9 +171,7 @@ static int prepare(struct request *request, const struct message_request *messag
                          message->method);
     request->method = method;
     r = check_level(method, &request->peer, error);
-    if (r)
-        return r;
-    return params_decode(method->fields, message->params, request->args, error);
+    return r ? r : decode(request, message->params, error);
 }
 
 /* A line is bounded, so what it makes the daemon hold is to be, too. */

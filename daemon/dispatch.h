@@ -26,7 +26,7 @@ struct request;
 struct method {
     const char *name;
     enum access_level level;
-    const struct params_field *fields;
+    const struct params_field *fields; /* NULL: takes parameters as they come, see decode() */
     /* Must end in exactly one request_reply() or request_refuse(), now or later. */
     void (*call)(struct request *request, const void *args);
     const char *text;   /* one line for rpc.discover */
