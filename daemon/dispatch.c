@@ -69,6 +69,10 @@ static void answer(struct connection *connection, struct batch *batch, json_t *r
         connection_send(connection, reply);
 }
 
+const int dispatch_errors[] = {
+    MESSAGE_INVALID_PARAMS, MESSAGE_INTERNAL_ERROR, XENSHM_PERMISSION_DENIED, XENSHM_TOO_MANY, 0,
+};
+
 static void request_end(struct request *request, json_t *reply)
 {
     if (request->id)
@@ -126,6 +130,15 @@ void request_finish(struct request *request, json_t *result, const struct error 
     } else {
         request_reply(request, result);
     }
+}
+
+const struct method *dispatch_method(const struct dispatcher *dispatcher, size_t number)
+{
+    for (size_t t = 0; t < sizeof(dispatcher->tables) / sizeof(dispatcher->tables[0]); t++)
+        for (const struct method *row = dispatcher->tables[t]; row && row->name; row++)
+            if (--number == 0)
+                return row;
+    return NULL;
 }
 
 static const struct method *find_method(const struct dispatcher *dispatcher, const char *name)

@@ -13,6 +13,7 @@
 #include "connection.h"
 #include "error.h"
 #include "params.h"
+#include "schema.h"
 #include "state.h"
 
 struct request;
@@ -29,8 +30,9 @@ struct method {
     const struct params_field *fields; /* NULL: takes parameters as they come, see decode() */
     /* Must end in exactly one request_reply() or request_refuse(), now or later. */
     void (*call)(struct request *request, const void *args);
-    const char *text;   /* one line for rpc.discover */
-    const char *result; /* its result, one line for rpc.discover */
+    const char *text;            /* one line for rpc.discover */
+    const struct schema *result; /* for rpc.discover */
+    const int *errors; /* its own refusals for rpc.discover, then 0; see dispatch_errors too */
 };
 
 struct dispatcher {
@@ -58,6 +60,11 @@ struct request {
 #define DISPATCH_BATCH_MAX 100
 /* Further requests of a batch are refused when its replies have so many bytes. */
 #define DISPATCH_BATCH_REPLIES (1024 * 1024)
+
+/* The rows of all tables, numbered from 1; NULL past the last. */
+const struct method *dispatch_method(const struct dispatcher *dispatcher, size_t number);
+/* The refusals that any method may answer with, besides its own; then 0. */
+extern const int dispatch_errors[];
 
 /* For connections.on_line; the connection's context is the dispatcher. */
 void dispatch_line(struct connection *connection, const char *line, size_t length);

@@ -9,7 +9,7 @@ import re
 import socket
 
 from harness import (BATCH_MAX, INVALID_PARAMS, INVALID_REQUEST, LINE_MAX, METHOD_NOT_FOUND, PAGE,
-                     PARSE_ERROR, DaemonTest, check_reply, wait_until)
+                     PARSE_ERROR, DaemonTest, wait_until)
 
 SEVERAL_PAGES = 3 * PAGE
 
@@ -706,36 +706,3 @@ class Parameters(JsonRpcTest):
         self.assertEqual(self.call("guest.detach", guest="alpha", all=False, segment="0._-")
                          ["detached"][0]["segment"], "0._-")
         self.agree()
-
-
-class Discovery(JsonRpcTest):
-    def test_describes_what_the_daemon_does(self):
-        document = self.call("rpc.discover")
-        self.assertEqual(document["openrpc"].split(".")[0], "1")
-        self.assertEqual(document["info"]["title"], "xenshmd")
-        self.assertEqual(document["info"]["version"], self.call("daemon.status")["version"])
-        methods = {method["name"]: method for method in document["methods"]}
-        self.assertEqual(len(methods), len(document["methods"]))
-        self.assertGreaterEqual(set(methods), set(Parameters.METHODS))
-        for name, (required, fields) in Parameters.METHODS.items():
-            method = methods[name]
-            self.assertEqual(method["paramStructure"], "by-name")
-            self.assertEqual({param["name"] for param in method["params"]}, set(fields))
-            for param in method["params"]:
-                self.assertIsInstance(param["schema"], dict)
-                self.assertTrue(param["description"])
-            # One of size and segment is needed: no table says that.
-            needed = set(required) - ({"size"} if name == "guest.attach" else set())
-            self.assertEqual({param["name"] for param in method["params"] if param["required"]},
-                             needed)
-
-    def test_every_method_described_exists(self):
-        for method in self.call("rpc.discover")["methods"]:
-            reply = self.raw(encode(request(1, method["name"], **{"no such": 1})))
-            self.assert_error(reply, INVALID_PARAMS, 1)
-
-    def test_errors_are_those_of_the_protocol(self):
-        errors = self.call("rpc.discover")["components"]["errors"]
-        for name, error in errors.items():
-            check_reply({"jsonrpc": "2.0", "id": None, "error": error})
-            self.assertEqual(error["data"]["name"], name)
