@@ -272,7 +272,7 @@ static void end_stream(struct connection *connection)
               "Parse error at byte %d: the line is longer than 256 KiB", XENSHM_LINE_MAX);
     connection->ended = true;
     events_unsubscribe(&connection->subscriber);
-    connection_send(connection, message_error(NULL, &error));
+    connection->connections->on_fault(connection, &error);
 }
 
 /* Takes the next line; NULL: there is none to be had. */

@@ -11,6 +11,8 @@
 const struct method methods[] = {
     ROW("rpc.discover", ACCESS_READ, rpc_discover, "Describes every method."),
     ROW("daemon.status", ACCESS_READ, daemon_status, "Version, uptime, counts and limits."),
+    ROW("daemon.metrics", ACCESS_READ, daemon_metrics,
+        "Counts and times for a monitoring system, as OpenMetrics text."),
     ROW("pool.list", ACCESS_READ, pool_list, "Lists the pools."),
     ROW("pool.map", ACCESS_READ, pool_map, "Tells the state of every page of one pool or all."),
     ROW("segment.list", ACCESS_READ, segment_list, "Lists the segments with their attachments."),

@@ -16,6 +16,7 @@ extern const struct method methods[];
     extern const int method_##name##_errors[];                                                     \
     void method_##name(struct request *request, const void *args)
 
+METHOD_DECLARE(daemon_metrics);
 METHOD_DECLARE(daemon_status);
 METHOD_DECLARE(events_subscribe);
 METHOD_DECLARE(guest_attach);

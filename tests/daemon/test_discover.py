@@ -123,8 +123,8 @@ class Results(CreateMixin, WorldTest):
 
     def look(self):
         """Everything that can be asked for without changing anything."""
-        for method in ("daemon.status", "rpc.discover", "pool.list", "pool.map", "segment.list",
-                       "guest.list", "sim.status"):
+        for method in ("daemon.status", "daemon.metrics", "rpc.discover", "pool.list", "pool.map",
+                       "segment.list", "guest.list", "sim.status"):
             self.told(method)
         for segment in self.told("segment.list")["segments"]:
             self.told("segment.show", name=segment["name"])

@@ -595,6 +595,7 @@ class Parameters(JsonRpcTest):
     METHODS = {
         "rpc.discover": ({}, {}),
         "daemon.status": ({}, {}),
+        "daemon.metrics": ({}, {}),
         "pool.list": ({}, {}),
         "pool.map": ({}, {"pool": STRINGS_BAD}),
         "segment.list": ({}, {}),

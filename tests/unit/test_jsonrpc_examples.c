@@ -174,6 +174,7 @@ static void open_server(struct server *server)
                         .tables = { methods_of_examples } },
         .connections = { .base = event_base_new(),
                          .on_line = dispatch_line,
+                         .on_fault = dispatch_fault,
                          .context = &server->dispatcher,
                          .on_closed = on_closed },
     };
