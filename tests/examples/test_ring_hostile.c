@@ -165,6 +165,70 @@ static void test_forged_words(void **state)
     forge(PAGE + 24, RING_DOM0);
 }
 
+/* A ring on which one message of 8 bytes has come. */
+static void receive_one(struct victim *victim)
+{
+    uint32_t length;
+    uint8_t buffer[8];
+
+    begin_victim(victim, PAGE, RING_DOM0);
+    shake_hands(victim);
+    assert_int_equal(ring_receive(&victim->ring, buffer, 8, &length), -EAGAIN);
+    victim->words[(victim->ring.in - victim->memory) / 4] = 8;
+    victim->forged[HEAD] = 16;
+}
+
+/* Whatever cannot be is told, and begins anew. */
+static void test_nonsense(void **state)
+{
+    static const struct {
+        uint32_t head, length;
+        int result;
+    } cases[] = {
+        { 16, 8, 0 },
+        { 16, 9, -ECONNRESET }, /* longer than what has come */
+        { 8, 8, -ECONNRESET },
+        { 16, UINT32_MAX, -ECONNRESET },
+        { 16, UINT32_MAX - 7, -ECONNRESET },
+        { 1976, 1977, -ECONNRESET }, /* longer than any message */
+        { 1976, 9, -EMSGSIZE },
+        { 12, 1, -ECONNRESET }, /* not where messages begin */
+        { 17, 8, -ECONNRESET },
+        { 1984, 8, -ECONNRESET }, /* beyond the ring */
+        { UINT32_MAX - 7, 8, -ECONNRESET },
+    };
+
+    for (size_t i = 0; i < ELEMENTS(cases); i++) {
+        struct victim victim;
+        uint8_t buffer[8];
+        uint32_t length;
+
+        receive_one(&victim);
+        assert_int_equal(victim.size, 1984);
+        victim.words[(victim.ring.in - victim.memory) / 4] = cases[i].length;
+        victim.forged[HEAD] = cases[i].head;
+        assert_int_equal(ring_receive(&victim.ring, buffer, 8, &length), cases[i].result);
+        end_victim(&victim);
+    }
+}
+
+/* The same for what the other side says it has received. */
+static void test_nonsense_tail(void **state)
+{
+    static const uint32_t tails[] = { 4, 1984, 1992, UINT32_MAX, UINT32_MAX - 7 };
+
+    for (size_t i = 0; i < ELEMENTS(tails); i++) {
+        struct victim victim;
+
+        receive_one(&victim);
+        assert_int_equal(ring_send(&victim.ring, "x", 1), 0);
+        victim.forged[TAIL] = tails[i];
+        assert_int_equal(ring_send(&victim.ring, "x", 1), -ECONNRESET);
+        assert_int_equal(ring_send(&victim.ring, "x", 1), -EAGAIN);
+        end_victim(&victim);
+    }
+}
+
 /* ---- at the same time */
 
 static atomic_bool stop;
@@ -228,6 +292,8 @@ static void test_scribbling(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_nonsense),
+        cmocka_unit_test(test_nonsense_tail),
         cmocka_unit_test(test_forged_words),
         cmocka_unit_test(test_scribbling),
     };
