@@ -31,6 +31,8 @@ class ExampleTest(DaemonTest):
 
 
 class MonitorTest(ExampleTest):
+    config = "[limits]\nevent-backlog = 256K\n"
+
     def setUp(self):
         super().setUp()
         self.monitor = self.begin_monitor()
@@ -43,10 +45,9 @@ class MonitorTest(ExampleTest):
         return begun
 
     def follow(self):
-        """Waits for changes until the table is the daemon's."""
+        """Waits for events until the table is as the daemon tells now."""
         while self.monitor.segments != self.segments():
             self.monitor.wait()
-        self.assertEqual(list(self.monitor.rows()), list(self.begin_monitor().rows()))
 
     def test_each_change(self):
         self.follow()
@@ -62,6 +63,8 @@ class MonitorTest(ExampleTest):
                          [("beta-0", "beta", "attached"), ("data", "alpha", "attached"),
                           ("data", "beta", "attached")])
         self.call("sim.guest.shutdown", name="alpha", reason="reboot")
+        wait_until(lambda: self.segments()["data"]["attachments"][0]["state"] == "waiting",
+                   "alpha is waited for")
         self.follow()
         self.assertIn("waiting", [row[5] for row in self.monitor.rows()])
         self.call("guest.detach", guest="beta", all=True)
@@ -85,6 +88,8 @@ class MonitorTest(ExampleTest):
         for _ in range(TOO_MANY_PAIRS):
             self.attach("alpha")
             self.call("guest.detach", guest="alpha")
+            if "is cut off" in self.daemon.log():
+                break
         self.attach("gamma")
         with self.assertRaises(xenshm.Lost):
             while True:

@@ -138,9 +138,8 @@ class ExchangeTest(RingTest):
 
 class TroubleTest(RingTest):
     def test_nobody_there(self):
-        for process, name in ((self.run_dom0("--timeout", "0"), "ring-dom0"),
-                              (self.run_guest("--timeout", "0"), "ring-guest")):
-            self.assertRegex(self.end(process, 1),
+        for run, name in ((self.run_dom0, "ring-dom0"), (self.run_guest, "ring-guest")):
+            self.assertRegex(self.end(run("--timeout", "0"), 1),
                              rf"^{name}: nothing comes from the other side; .* \(sent 0, .*\n$")
 
     def test_another_size(self):

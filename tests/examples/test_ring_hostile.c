@@ -11,7 +11,7 @@
 #include <sched.h>
 #include <stdatomic.h>
 
-#define STEPS 300000
+#define STEPS 60000
 #define HEADER 128 /* both sides' words */
 
 /* Words of a side, as README.md has them. */
@@ -143,7 +143,7 @@ static void report(const struct victim *victim)
                   victim->refused);
 }
 
-/* A step of the peer, a step of ours: 300,000 of them, always the same. */
+/* A step of the peer, a step of ours: 60,000 of them, always the same. */
 static void forge(size_t bytes, enum ring_side side)
 {
     struct victim victim;
