@@ -9,14 +9,6 @@
 
 #include "backoff.h"
 
-#define PAYLOAD_MAX 480
-
-struct message {
-    uint32_t number;
-    uint32_t checksum; /* of number and payload */
-    uint8_t payload[PAYLOAD_MAX];
-};
-
 #define MESSAGE_MIN offsetof(struct message, payload)
 
 /* CRC-32 as zlib has it, bit by bit: slow and short. */
@@ -71,14 +63,17 @@ static void judge(struct exchange *exchange, const struct message *message, uint
 
 static int send_next(struct exchange *exchange, struct ring *ring)
 {
-    struct message message;
     int r;
 
     if (exchange->sent == exchange->messages)
         return ring_flush(ring);
-    r = ring_send(ring, &message, compose(&message, exchange->sent, ring_message_max(ring)));
-    if (!r)
+    if (!exchange->length)
+        exchange->length = compose(&exchange->next, exchange->sent, ring_message_max(ring));
+    r = ring_send(ring, &exchange->next, exchange->length);
+    if (!r) {
         exchange->sent++;
+        exchange->length = 0;
+    }
     return r;
 }
 
@@ -97,7 +92,7 @@ static int receive_next(struct exchange *exchange, struct ring *ring)
 
 static void begin_anew(struct exchange *exchange)
 {
-    exchange->sent = exchange->received = 0;
+    exchange->sent = exchange->received = exchange->length = 0;
     exchange->lost = exchange->torn = exchange->repeated = 0;
     exchange->resets++;
 }

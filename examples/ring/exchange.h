@@ -10,11 +10,22 @@
 
 #include "ring.h"
 
+#define PAYLOAD_MAX 480
+
+struct message {
+    uint32_t number;
+    uint32_t checksum; /* of number and payload */
+    uint8_t payload[PAYLOAD_MAX];
+};
+
 struct exchange {
     const char *program; /* its name, in what is printed */
     uint32_t messages;   /* how many, each way */
     unsigned patience;   /* seconds without anything happening */
     int stop_fd;         /* readable: stop; -1: none */
+
+    struct message next; /* the message to be sent, */
+    uint32_t length;     /* and its length; 0: not made yet */
 
     uint32_t sent;
     uint32_t received; /* the next number expected */
