@@ -47,6 +47,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "error.h"
 #include "log.h"
@@ -107,3 +108,9 @@ int config_read(struct config *config, const char *path, struct error *error);
 
 /* The path of the socket; the caller frees it. NULL without memory. */
 char *config_socket(const struct config *config);
+
+/*
+ * Writes all of it in the form of a file that, read again, gives the same; what is not set is
+ * there as a comment. Returns 0, -ENOMEM or -EIO.
+ */
+int config_show(const struct config *config, FILE *out);

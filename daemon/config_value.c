@@ -2,6 +2,7 @@
 #include "config_value.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -72,4 +73,25 @@ int config_set_number(uint64_t *target, const char *value, uint64_t min, uint64_
         return -EINVAL;
     *target = number * factor;
     return 0;
+}
+
+void config_show_text(FILE *out, const char *key, const char *value)
+{
+    if (value)
+        fprintf(out, "%s = %s\n", key, value);
+    else
+        fprintf(out, "; %s =\n", key);
+}
+
+void config_show_list(FILE *out, const char *key, char *const *list)
+{
+    fprintf(out, "%s =", key);
+    for (char *const *item = list; *item; item++)
+        fprintf(out, "%s%s", item == list ? " " : ", ", *item);
+    fputc('\n', out);
+}
+
+void config_show_number(FILE *out, const char *key, uint64_t value)
+{
+    fprintf(out, "%s = %" PRIu64 "\n", key, value);
 }
