@@ -39,6 +39,7 @@ int config_init(struct config *config)
         .holder_wait = 5000,
         .restart_grace = 60000,
         .builder_timeout = 300000,
+        .overflow_wait = 60000,
         .guest_compatible = strdup("uio-dev"),
         .operate_group = strdup("xenshm"),
         .read_group = strdup("xenshm-read"),
@@ -47,6 +48,7 @@ int config_init(struct config *config)
         .attachments = 1024,
         .operations = 128,
         .builders = 4,
+        .event_backlog = 2 * 1024 * 1024,
         .pool_names = config_split_list("shared_mem*"),
         .pool_compatibles = config_split_list(""),
     };

@@ -8,7 +8,7 @@
 #include "config_value.h"
 
 /* What a key's value is turned into. */
-enum kind { TEXT, LIST, COUNT, SECONDS, TIMEOUT, COMPATIBLE, LEVEL, HOLDERS };
+enum kind { TEXT, LIST, COUNT, BACKLOG, SECONDS, TIMEOUT, COMPATIBLE, LEVEL, HOLDERS };
 
 struct key {
     const char *section;
@@ -29,6 +29,7 @@ static const struct key keys[] = {
     KEY("daemon", "unknown-holders", HOLDERS, unknown_holders),
     KEY("daemon", "restart-grace", SECONDS, restart_grace),
     KEY("daemon", "builder-timeout", TIMEOUT, builder_timeout),
+    KEY("daemon", "overflow-wait", SECONDS, overflow_wait),
     KEY("daemon", "guest-compatible", COMPATIBLE, guest_compatible),
     KEY("daemon", "operate-group", TEXT, operate_group),
     KEY("daemon", "read-group", TEXT, read_group),
@@ -37,6 +38,7 @@ static const struct key keys[] = {
     KEY("limits", "attachments", COUNT, attachments),
     KEY("limits", "operations", COUNT, operations),
     KEY("limits", "builders", COUNT, builders),
+    KEY("limits", "event-backlog", BACKLOG, event_backlog),
     KEY("pools", "names", LIST, pool_names),
     KEY("pools", "compatibles", LIST, pool_compatibles),
 };
@@ -76,6 +78,8 @@ static int set_key(struct config *config, const struct key *key, const char *val
         return config_set_list(target, value);
     case COUNT:
         return config_set_number(target, value, 1, 1000000, 1);
+    case BACKLOG:
+        return config_set_size(target, value, 64 * 1024, 64 * 1024 * 1024);
     case SECONDS:
         return config_set_number(target, value, 0, 3600, 1000);
     case TIMEOUT:
@@ -116,6 +120,9 @@ static void show_key(const struct config *config, const struct key *key, FILE *o
         break;
     case LIST:
         config_show_list(out, key->name, *(char **const *)value);
+        break;
+    case BACKLOG:
+        config_show_size(out, key->name, *(const uint64_t *)value);
         break;
     case COUNT:
     case SECONDS:

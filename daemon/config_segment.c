@@ -153,7 +153,7 @@ static const char *set_guests(struct config_order *order, const char *value)
 
 static void show_size(const struct config_order *order, const char *key, FILE *out)
 {
-    config_show_number(out, key, order->size);
+    config_show_size(out, key, order->size);
 }
 
 static void show_pool(const struct config_order *order, const char *key, FILE *out)
@@ -164,7 +164,7 @@ static void show_pool(const struct config_order *order, const char *key, FILE *o
 static void show_align(const struct config_order *order, const char *key, FILE *out)
 {
     if (order->align)
-        config_show_number(out, key, order->align);
+        config_show_size(out, key, order->align);
     else
         config_show_text(out, key, NULL);
 }

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "size.h"
+
 void config_free_list(char **list)
 {
     for (char **item = list; item && *item; item++)
@@ -75,6 +77,16 @@ int config_set_number(uint64_t *target, const char *value, uint64_t min, uint64_
     return 0;
 }
 
+int config_set_size(uint64_t *target, const char *value, uint64_t min, uint64_t max)
+{
+    uint64_t bytes;
+
+    if (size_parse(value, &bytes) != 0 || bytes < min || bytes > max)
+        return -EINVAL;
+    *target = bytes;
+    return 0;
+}
+
 void config_show_text(FILE *out, const char *key, const char *value)
 {
     if (value)
@@ -94,4 +106,16 @@ void config_show_list(FILE *out, const char *key, char *const *list)
 void config_show_number(FILE *out, const char *key, uint64_t value)
 {
     fprintf(out, "%s = %" PRIu64 "\n", key, value);
+}
+
+void config_show_size(FILE *out, const char *key, uint64_t bytes)
+{
+    static const char units[] = "KMG";
+    size_t unit = 0;
+
+    while (units[unit] && bytes && bytes % 1024 == 0) {
+        bytes /= 1024;
+        unit++;
+    }
+    fprintf(out, "%s = %" PRIu64 "%.*s\n", key, bytes, unit > 0, unit ? &units[unit - 1] : "");
 }

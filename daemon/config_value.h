@@ -20,8 +20,12 @@ int config_set_list(char ***target, const char *value);
 /* A decimal number from `min` to `max`, times `factor`. Returns 0 or -EINVAL. */
 int config_set_number(uint64_t *target, const char *value, uint64_t min, uint64_t max,
                       uint64_t factor);
+/* Bytes, or a number with K, M or G, from `min` to `max`. Returns 0 or -EINVAL. */
+int config_set_size(uint64_t *target, const char *value, uint64_t min, uint64_t max);
 
 /* "key = value"; for a text that is NULL a comment, "; key =". */
 void config_show_text(FILE *out, const char *key, const char *value);
 void config_show_list(FILE *out, const char *key, char *const *list);
 void config_show_number(FILE *out, const char *key, uint64_t value);
+/* In the largest unit in which it is whole. */
+void config_show_size(FILE *out, const char *key, uint64_t bytes);

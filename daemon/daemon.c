@@ -298,6 +298,7 @@ static void setup_dispatcher(struct daemon *daemon, const struct daemon_setup *s
     };
     daemon->connections = (struct connections){
         .base = daemon->state.base,
+        .overflow_wait = &daemon->state.limits.overflow_wait,
         .on_line = dispatch_line,
         .context = &daemon->dispatcher,
         .on_closed = on_closed,

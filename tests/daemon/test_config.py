@@ -314,6 +314,7 @@ holder-wait = 0
 unknown-holders = ignore
 restart-grace = 3600
 builder-timeout = 1
+overflow-wait = 7
 guest-compatible = acme,pages
 operate-group = wheel
 read-group = users
@@ -324,6 +325,7 @@ segments = 1000000
 attachments = 2
 operations = 3
 builders = 5
+event-backlog = 65537
 
 [pools]
 names = low*, high
@@ -336,14 +338,14 @@ guest-address = 0x3a000000
 guest-address = 0x10000000000
 
 [segment data]
-size = 8192
+size = 8K
 pool = low
-align = 2097152
+align = 2M
 guests = alpha, 11111111-2222-3333-4444-55555555aaaa
 address = identity
 
 [segment fixed]
-size = 4096
+size = 3G
 ; pool =
 ; align =
 guests =
@@ -364,7 +366,7 @@ address = 0x3b000000
         shown = self.show("--config", self.config_file(text))
         self.assertEqual(self.show("--config", self.config_file(shown, "again")), shown)
         self.assertIn("\nnames =\n", shown)
-        self.assertIn("\nsize = 4096\n", shown)
+        self.assertIn("\nsize = 4K\n", shown)
 
     def test_options_count_too(self):
         shown = self.show("--config", self.config_file("[daemon]\nlog-level = error\n"),
