@@ -16,7 +16,7 @@ LEVELS = [
      "config_keys", "config_segment", "config_value", "access", "hypervisor", "hypervisor_xen", "hypervisor_xen_private", "hypervisor_xen_config",
      "hypervisor_xen_store", "hypervisor_sim", "sim_world", "sim_guest", "builder", "store_file",
      "created", "created_facts"},
-    {"segment", "guest", "mapping", "publish"},
+    {"segment", "guest", "guest_private", "guest_call", "guest_wait", "guest_window", "mapping", "publish"},
     {"operation", "state", "store", "store_text", "describe", "events", "progress", "tell", "holders",
      "placement", "claim", "bringup", "teardown", "order", "operation_attach", "operation_detach",
      "operation_reclaim", "operation_restore", "operation_segment", "operation_segment_alloc",
@@ -26,7 +26,7 @@ LEVELS = [
      "attachment_wait", "store_created"},
     {"lifecycle", "reconcile", "connection"},
     {"dispatch", "methods", "share_params"},
-    {"listener", "options", "reload", "daemon"},
+    {"service", "listener", "options", "reload", "daemon"},
     {"main", "main_sim"},
 ]
 LEVEL = {name: number for number, names in enumerate(LEVELS) for name in names}
