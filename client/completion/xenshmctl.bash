@@ -49,6 +49,7 @@ _xenshmctl()
         if [[ ! $value ]]; then
             cur=${cur#"$option"}
             _xenshmctl_files
+            [[ $kept ]] || COMPREPLY=("${COMPREPLY[@]/#/$option}")
             return
         fi
         # Names of guests are their owners': none may mean something to the shell.

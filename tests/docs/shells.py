@@ -40,28 +40,31 @@ class Bash:
     """As the package bash-completion has it."""
     program = "bash"
     package = True
+    breaks = "\"'><=;|&(: "
+    whole_option = False  # of "--pool=a" only what follows the "=" is offered
 
     def missing(self):
         return not shutil.which("bash") or self.package and not BASH_COMPLETION.exists()
 
     @staticmethod
     def words(line):
-        """As bash cuts them: "=" and ":" are words of their own."""
+        """As bash cuts them: "=" and ":" are words of their own, where they are breaks."""
         return [word for blank in line.split(" ")
                 for word in re.findall(r"[=:]+|[^=:]+", blank) or [""]]
 
     def complete(self, folder, lines, **variables):
-        script = [f". {BASH_COMPLETION}"] if self.package else []
+        script = [f"COMP_WORDBREAKS={shlex.quote(self.breaks)}"]
+        if self.package:
+            script.append(f". {BASH_COMPLETION}")
         script.append(f". {shlex.quote(str(COMPLETION / 'xenshmctl.bash'))}")
         for line in lines:
             words = self.words(line)
-            if len(words) > 1 and words[-1][-1:] in ("=", ":"):
+            if words[-1][-1:] and words[-1][-1:] in self.breaks:
                 words.append("")
             script += [f"COMP_WORDS=({shlex.join(words)})", f"COMP_CWORD={len(words) - 1}",
                        f"COMP_LINE={shlex.quote(line)}", f"COMP_POINT={len(line)}",
                        "_xenshmctl xenshmctl",
-                       r"printf '%s\n' ${COMPREPLY[@]+\"${COMPREPLY[@]}\"}; echo ----"
-                       .replace('\\"', '"')]
+                       "printf '%s\\n' \"${COMPREPLY[@]}\"; echo ----"]
         output = run(["bash", "--norc", "-c", "\n".join(script)], folder, variables)
         return [set(part.split("\n")) - {""} for part in output.split("----\n")[:-1]]
 
@@ -70,8 +73,19 @@ class PlainBash(Bash):
     package = False
 
 
+class UncutBash(Bash):
+    """Where the user's settings leave "--pool=a" and "a:b" one word."""
+    breaks = " \"'><;|&("
+    whole_option = True
+
+    @staticmethod
+    def words(line):
+        return line.split(" ")
+
+
 class Fish:
     program = "fish"
+    whole_option = True
 
     def missing(self):
         return not shutil.which("fish")
@@ -89,6 +103,7 @@ class Zsh:
     """On a terminal of its own, since its completion works nowhere else. What is offered is what
     its builtin compadd gets; a function of that name in front of it tells."""
     program = "zsh"
+    whole_option = False
     setup = r"""
         PROMPT='' RPROMPT='' PS2=''
         unsetopt zle_bracketed_paste 2>/dev/null; unset zle_bracketed_paste
@@ -146,4 +161,4 @@ class Zsh:
                 shown += os.read(terminal, 4096)
 
 
-SHELLS = [Bash(), PlainBash(), Fish(), Zsh()]
+SHELLS = [Bash(), PlainBash(), UncutBash(), Fish(), Zsh()]

@@ -139,11 +139,14 @@ class InShells:
         return self.shell.complete(self.home, lines, **variables)
 
     def check(self, wanted, **variables):
-        """`wanted`: {line: what is offered}; "--option=" may be before a value."""
+        """`wanted`: {line: what is offered}."""
         got = self.complete(*wanted, **variables)
+        self.assertEqual(len(got), len(wanted))
         for (line, words), offered in zip(wanted.items(), got):
+            word = line.split(" ")[-1]
+            option = word[:word.find("=") + 1] if self.shell.whole_option else ""
             with self.subTest(line=line):
-                self.assertEqual({word.split("=")[-1] for word in offered}, set(words))
+                self.assertEqual(offered, {option + word for word in words})
 
 
 class TablesInShells(InShells):
