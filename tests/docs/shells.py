@@ -16,7 +16,7 @@ TOP = pathlib.Path(__file__).resolve().parents[2]
 COMPLETION = TOP / "client" / "completion"
 XENSHMCTL = pathlib.Path(os.environ.get("XENSHMCTL", "xenshmctl")).resolve()
 BASH_COMPLETION = pathlib.Path("/usr/share/bash-completion/bash_completion")
-PATIENCE = 60
+PATIENCE = 120
 
 
 def environment(folder, **more):
