@@ -7,11 +7,16 @@
 #include "complete.h"
 #include "print.h"
 
-/* The member `list` of what `method` gives. NULL: no answer; else a new reference. */
+/*
+ * The member `list` of what `method` gives. NULL: no answer; else a new reference. Another host is
+ * not asked, for ssh might ask for a password.
+ */
 static json_t *ask(const struct complete_line *line, const char *method, const char *list)
 {
     _cleanup_(cleanup_json) json_t *result = NULL;
 
+    if (options_has(&line->invocation.options, "host"))
+        return NULL;
     if (invocation_ask(&line->invocation, method, NULL, &result) != STATUS_DONE)
         return NULL;
     return json_incref(json_object_get(result, list));

@@ -131,10 +131,13 @@ static const struct {
     { NULL, "PATH", offer_files },
     { NULL, "ADDR", offer_nothing },
     { NULL, "KEY=VALUE", offer_nothing },
+    { NULL, "LENGTH", offer_nothing },
     { NULL, "N", offer_nothing },
+    { NULL, "OFFSET", offer_nothing },
     { NULL, "PATTERN", offer_nothing },
     { NULL, "SEC", offer_nothing },
     { NULL, "TEXT", offer_nothing },
+    { NULL, "URL", offer_nothing },
 };
 
 void complete_values(const struct complete_line *line, const char *owner, const char *name)
