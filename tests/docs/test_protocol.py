@@ -28,7 +28,8 @@ def members():
     block = TEXT.split("\n## Objects\n")[1].split("```")[1]
     found = set()
     for name, rest in re.findall(r"(?ms)^(\w+) +\{(.*?)(?=^\w|\Z)", block):
-        found |= {f"{name}.{member}" for member in re.findall(r"[\w]+", rest)}
+        keys = re.sub(r":\s*[\w|-]+", "", rest)  # without values such as "state: free|used"
+        found |= {f"{name}.{key}" for key in re.findall(r"\w+", keys)}
     return found
 
 

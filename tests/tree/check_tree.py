@@ -12,9 +12,10 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 # A file may include files of its own level and of those above it in this list.
 LEVELS = [
-    {"pool", "pool_runs", "window", "uio_open", "scrub", "config",
-     "config_keys", "config_segment", "config_value", "access", "hypervisor", "hypervisor_xen", "hypervisor_xen_private", "hypervisor_xen_config",
-     "hypervisor_xen_store", "hypervisor_sim", "sim_world", "sim_guest", "builder", "store_file",
+    {"pool", "pool_runs", "window", "uio_open", "scrub", "config", "config_keys",
+     "config_segment", "config_value", "access", "hypervisor", "hypervisor_xen", "hypervisor_xen_private", "hypervisor_xen_config",
+     "hypervisor_xen_store", "hypervisor_sim",
+     "hypervisor_sim_private", "sim_domains", "sim_faults", "sim_world", "sim_guest", "builder", "store_file",
      "created", "created_facts"},
     {"segment", "guest", "guest_private", "guest_call", "guest_wait", "guest_window", "mapping", "publish"},
     {"operation", "state", "store", "store_text", "describe", "events", "progress", "tell", "holders",
