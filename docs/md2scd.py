@@ -79,7 +79,7 @@ def blocks(text):
             else:
                 lines.append(line)
             continue
-        new = ("code" if line.startswith("```") else "heading" if line.startswith("#") else
+        new = ("code" if line.startswith("```") else "heading" if re.match("#+ ", line) else
                "table" if line.startswith("|") else "item" if line.startswith("- ") else
                None if not line.strip() else "text" if kind in (None, "heading", "table") else kind)
         if lines and (new != kind or new in ("item", "heading") and line[:2] != "  "):
