@@ -68,24 +68,27 @@ def table(lines):
         yield from entry(rows[0], row)
 
 
+def kind_of(line, earlier):
+    """Text that begins like nothing else goes on with what is before it."""
+    for start, kind in (("```", "code"), ("#+ ", "heading"), (r"\|", "table"), ("- ", "item")):
+        if re.match(start, line):
+            return kind
+    if not line.strip():
+        return None
+    return "item" if earlier == "item" else "text"
+
+
 def blocks(text):
     """(kind, lines) of what stands together."""
     kind, lines = None, []
     for line in text.split("\n"):
-        if kind == "code":
-            if line.startswith("```"):
-                yield kind, lines
-                kind, lines = None, []
-            else:
-                lines.append(line)
+        if kind == "code" and not line.startswith("```"):
+            lines.append(line)
             continue
-        new = ("code" if line.startswith("```") else "heading" if re.match("#+ ", line) else
-               "table" if line.startswith("|") else "item" if line.startswith("- ") else
-               None if not line.strip() else "text" if kind in (None, "heading", "table") else kind)
-        if lines and (new != kind or new in ("item", "heading") and line[:2] != "  "):
-            if not (kind == "item" and line.startswith("  ")):
-                yield kind, lines
-                lines = []
+        new = None if kind == "code" else kind_of(line, kind)
+        if kind == "code" or lines and (new != kind or re.match("- |#+ ", line)):
+            yield kind, lines
+            lines = []
         kind = new
         if new and new != "code":
             lines.append(line)
