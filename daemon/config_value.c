@@ -87,10 +87,16 @@ int config_set_size(uint64_t *target, const char *value, uint64_t min, uint64_t 
     return 0;
 }
 
+/* Behind a blank a ";" would begin a comment. */
+static const char *gap(const char *value)
+{
+    return value[0] == ';' ? "" : " ";
+}
+
 void config_show_text(FILE *out, const char *key, const char *value)
 {
     if (value)
-        fprintf(out, "%s = %s\n", key, value);
+        fprintf(out, "%s =%s%s\n", key, gap(value), value);
     else
         fprintf(out, "; %s =\n", key);
 }
@@ -99,7 +105,7 @@ void config_show_list(FILE *out, const char *key, char *const *list)
 {
     fprintf(out, "%s =", key);
     for (char *const *item = list; *item; item++)
-        fprintf(out, "%s%s", item == list ? " " : ", ", *item);
+        fprintf(out, "%s%s%s", item == list ? "" : ",", gap(*item), *item);
     fputc('\n', out);
 }
 

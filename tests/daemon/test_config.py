@@ -368,6 +368,14 @@ address = 0x3b000000
         self.assertIn("\nnames =\n", shown)
         self.assertIn("\nsize = 4K\n", shown)
 
+    def test_what_looks_like_a_comment(self):
+        text = "[daemon]\nread-group =;a\n[pools]\nnames =;b,;c ;d\ncompatibles = e,;f;g # h\n"
+        shown = self.show("--config", self.config_file(text))
+        self.assertIn("\nread-group =;a\n", shown)
+        self.assertIn("\nnames =;b,;c\n", shown)
+        self.assertIn("\ncompatibles = e,;f;g, #, h\n", shown)
+        self.assertEqual(self.show("--config", self.config_file(shown, "again")), shown)
+
     def test_options_count_too(self):
         shown = self.show("--config", self.config_file("[daemon]\nlog-level = error\n"),
                           "--log-level=debug", "--state-dir", "/x")
