@@ -81,6 +81,20 @@ int claim_check_clash(struct state *state, const struct segment *segment, struct
                      holders_clash(state, segment), segment->name);
 }
 
+int claim_check_share(const struct state *state, const struct segment *segment, struct error *error)
+{
+    if (segment_quarantined(segment))
+        return error_set(error, XENSHM_PAGES_HELD,
+                         "segment '%s' is quarantined: guest '%s' may still hold its pages",
+                         segment->name, TAILQ_FIRST(&segment->attachments)->guest_name);
+    if (segment->clash)
+        return error_set(error, XENSHM_PAGES_HELD,
+                         "segment '%s' is not shared further: guest '%s' has some of its pages by "
+                         "its own iomem",
+                         segment->name, holders_clash(state, segment));
+    return 0;
+}
+
 void claim_wipe_start(struct scrub *scrub, const struct segment *segment)
 {
     scrub_start(scrub, state_pool_address(segment->pool, segment_frames(segment).first),

@@ -42,6 +42,13 @@ bool claim_may_become_possible(struct state *state, const struct error *error, u
  */
 int claim_check_clash(struct state *state, const struct segment *segment, struct error *error);
 
+/*
+ * After holders_refresh(): refuses to share the segment with one more when somebody else has its
+ * pages, or may have. Returns 0 or the refusal, PAGES_HELD.
+ */
+int claim_check_share(const struct state *state, const struct segment *segment,
+                      struct error *error);
+
 /* Wiping the segment's pages, a slice of time at once. Returns true when all are. */
 void claim_wipe_start(struct scrub *scrub, const struct segment *segment);
 bool claim_wipe_slice(struct scrub *scrub, struct state *state, struct segment *segment);

@@ -2,22 +2,21 @@
 #include "connection.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
-#include <event2/buffer.h>
 #include <event2/event.h>
 
 #include "cleanup.h"
 #include "clock.h"
+#include "closing.h"
 #include "error.h"
 #include "frame.h"
 #include "log.h"
 #include "message.h"
+#include "outgoing.h"
 
 /* Beyond these no more input of the connection is looked at. */
 #define CONNECTION_REQUESTS_MAX 32
@@ -28,6 +27,8 @@
  */
 #define CONNECTION_READ 16384
 #define CONNECTION_TIME 2 /* milliseconds */
+/* Descriptors that wait for clients to read, of all connections: each is one of the daemon's. */
+#define CONNECTION_DESCRIPTORS_MAX 8
 /* A hang-up is looked for so often when nothing else would show it. */
 #define CONNECTION_WATCH 1 /* seconds */
 
@@ -40,10 +41,11 @@ struct connection {
     struct event *writable;
     struct event *resume; /* goes on with lines that were received before a pause */
     struct frame frame;
-    struct evbuffer *output;
+    struct outgoing output;
     struct connection_task task; /* of the last line; step NULL: none */
     struct subscriber subscriber;
-    struct event *timer;    /* of a subscriber, see on_timer(); NULL: it never was one */
+    struct opener opener;
+    struct event *timer;    /* see on_timer(); NULL: it never subscribed nor opened anything */
     size_t held_for_events; /* connection_hold_events() */
     size_t requests;        /* held */
     bool reading;
@@ -63,8 +65,7 @@ static void connection_free(struct connection *connection)
         event_free(connection->resume);
     if (connection->timer)
         event_free(connection->timer);
-    if (connection->output)
-        evbuffer_free(connection->output);
+    outgoing_clear(&connection->output);
     frame_clear(&connection->frame);
     free(connection);
 }
@@ -90,8 +91,11 @@ static void connection_close(struct connection *connection)
     if (connection->timer)
         event_del(connection->timer);
     events_unsubscribe(&connection->subscriber);
+    opener_close(&connection->opener);
     close(connection->fd);
     connection->fd = -1;
+    /* What was not sent will never be; a request may keep the object alive for long. */
+    outgoing_clear(&connection->output);
     TAILQ_REMOVE(&connections->list, connection, link);
     connections->count--;
     connections->strangers -= connection->peer.level == ACCESS_NONE;
@@ -108,11 +112,14 @@ static bool events_due(const struct connection *connection)
     return connection->subscriber.next && connection->held_for_events == 0;
 }
 
-/* Not before the client has read more. Without this, replies could keep events from their turn. */
+/*
+ * Not before the client has read more. Without this, replies could keep events from their turn,
+ * and descriptors use up those of the daemon.
+ */
 static bool output_full(const struct connection *connection)
 {
-    return evbuffer_get_length(connection->output) >= CONNECTION_OUTPUT_MAX ||
-           events_due(connection);
+    return outgoing_length(&connection->output) >= CONNECTION_OUTPUT_MAX ||
+           connection->output.descriptor_count > 0 || events_due(connection);
 }
 
 static bool congested(const struct connection *connection)
@@ -131,34 +138,44 @@ static void set_reading(struct connection *connection, bool reading)
         event_del(connection->readable);
 }
 
-/* Sends what the socket takes at once; the rest waits for it to become writable. */
-static void send_bytes(struct connection *connection, const char *text, size_t length)
+static size_t waiting_descriptors(const struct connections *connections)
 {
-    size_t sent = 0;
+    const struct connection *connection;
+    size_t count = 0;
 
-    if (evbuffer_get_length(connection->output) == 0) {
-        ssize_t n = send(connection->fd, text, length, MSG_NOSIGNAL);
+    TAILQ_FOREACH(connection, &connections->list, link)
+        count += connection->output.descriptor_count;
+    return count;
+}
 
-        sent = n > 0 ? (size_t)n : 0;
-    }
-    if (sent == length)
-        return;
-    if (evbuffer_add(connection->output, text + sent, length - sent) < 0) {
+/*
+ * Sends what the socket takes at once; the rest waits for it to become writable. `fd` (-1: none) is
+ * taken over, and goes with the first byte.
+ */
+static void send_bytes(struct connection *connection, const char *text, size_t length, int fd)
+{
+    if (outgoing_send(&connection->output, connection->fd, text, length, fd) < 0) {
         log_error("out of memory: a client is cut off");
         connection_close(connection);
-        return;
+    } else if (fd >= 0 && connection->output.descriptor_count > 0 &&
+               waiting_descriptors(connection->connections) > CONNECTION_DESCRIPTORS_MAX) {
+        log_warning("a client of uid %u is cut off: it does not read, and too many descriptors "
+                    "wait",
+                    (unsigned)connection->peer.uid);
+        connection_close(connection);
+    } else if (outgoing_length(&connection->output) > 0) {
+        event_add(connection->writable, NULL);
     }
-    event_add(connection->writable, NULL);
 }
 
 /* As many events as the socket takes. The connection is to be held. */
 static void send_events(struct connection *connection)
 {
-    while (events_due(connection) && evbuffer_get_length(connection->output) == 0) {
+    while (events_due(connection) && outgoing_length(&connection->output) == 0) {
         size_t length;
         const char *line = events_next(&connection->subscriber, &length);
 
-        send_bytes(connection, line, length);
+        send_bytes(connection, line, length, -1);
         /* Else that has closed the connection. */
         if (connection->subscriber.next)
             events_take(&connection->subscriber);
@@ -203,22 +220,28 @@ static void tell_overflow(struct connection *connection)
     _cleanup_(cleanup_free) char *line = events_overflow_line(&connection->subscriber, &length);
 
     events_unsubscribe(&connection->subscriber);
-    if (line && evbuffer_add(connection->output, line, length) == 0)
+    if (!line)
+        return;
+    outgoing_send(&connection->output, connection->fd, line, length, -1);
+    if (outgoing_length(&connection->output) > 0)
         event_add(connection->writable, NULL);
 }
 
-/* Both directions: that a client sends no more does not mean that it is gone. */
 static bool hung_up(const struct connection *connection)
 {
-    struct pollfd poll_fd = { .fd = connection->fd };
+    return outgoing_hung_up(connection->fd);
+}
 
-    return poll(&poll_fd, 1, 0) > 0;
+/* A client that sends no more may stay: for its events, or for what it has open. */
+static bool may_stay(const struct connection *connection)
+{
+    return connection->subscriber.events || connection->opener.count > 0;
 }
 
 /* Everything that was asked for is done and sent. */
 static void finish(struct connection *connection)
 {
-    if (!connection->subscriber.events || connection->ended || hung_up(connection)) {
+    if (!may_stay(connection) || connection->ended || hung_up(connection)) {
         connection_close(connection);
         return;
     }
@@ -231,7 +254,7 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
 {
     struct connection *connection = context;
 
-    if (hung_up(connection) || (connection->ended && evbuffer_get_length(connection->output) > 0))
+    if (hung_up(connection) || (connection->ended && outgoing_length(&connection->output) > 0))
         connection_close(connection);
     else
         start_timer(connection);
@@ -248,7 +271,7 @@ static void connection_update(struct connection *connection)
     if (connection->subscriber.missed && connection->requests == 0)
         tell_overflow(connection);
     if ((connection->ended || (connection->eof && connection->drained)) &&
-        connection->requests == 0 && evbuffer_get_length(connection->output) == 0) {
+        connection->requests == 0 && outgoing_length(&connection->output) == 0) {
         finish(connection);
         return;
     }
@@ -379,26 +402,12 @@ static void on_resume(evutil_socket_t fd, short what, void *context)
 /* Writes what the socket takes; the rest waits for it to become writable. */
 static void flush_output(struct connection *connection)
 {
-    while (evbuffer_get_length(connection->output) > 0) {
-        struct evbuffer_iovec part[4];
-        struct msghdr message = { .msg_iov = (struct iovec *)part };
-        int parts = evbuffer_peek(connection->output, -1, NULL, part, 4);
-        ssize_t n;
+    int r = outgoing_flush(&connection->output, connection->fd);
 
-        message.msg_iovlen = (size_t)(parts < 4 ? parts : 4);
-        n = sendmsg(connection->fd, &message, MSG_NOSIGNAL);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0 && errno == EAGAIN) {
-            event_add(connection->writable, NULL);
-            return;
-        }
-        if (n < 0) {
-            connection_close(connection);
-            return;
-        }
-        evbuffer_drain(connection->output, (size_t)n);
-    }
+    if (r == -EAGAIN)
+        event_add(connection->writable, NULL);
+    else if (r < 0)
+        connection_close(connection);
 }
 
 static void on_writable(evutil_socket_t fd, short what, void *context)
@@ -414,6 +423,7 @@ static void on_writable(evutil_socket_t fd, short what, void *context)
 int connection_new(struct connections *connections, int fd, const struct access_peer *peer)
 {
     struct connection *connection = calloc(1, sizeof(*connection));
+    int r;
 
     if (!connection) {
         close(fd);
@@ -423,13 +433,13 @@ int connection_new(struct connections *connections, int fd, const struct access_
     connection->fd = fd;
     connection->peer = *peer;
     frame_init(&connection->frame, XENSHM_LINE_MAX);
-    connection->output = evbuffer_new();
+    opener_init(&connection->opener, fd);
+    r = outgoing_init(&connection->output);
     connection->readable =
         event_new(connections->base, fd, EV_READ | EV_PERSIST, on_readable, connection);
     connection->writable = event_new(connections->base, fd, EV_WRITE, on_writable, connection);
     connection->resume = event_new(connections->base, -1, 0, on_resume, connection);
-    if (!connection->output || !connection->readable || !connection->writable ||
-        !connection->resume) {
+    if (r < 0 || !connection->readable || !connection->writable || !connection->resume) {
         close(fd);
         connection_free(connection);
         return -ENOMEM;
@@ -483,6 +493,12 @@ void connection_release(struct connection *connection)
 
 void connection_send(struct connection *connection, json_t *message)
 {
+    connection_send_descriptor(connection, message, -1);
+}
+
+void connection_send_descriptor(struct connection *connection, json_t *message, int fd)
+{
+    _cleanup_(cleanup_close) int owned = fd;
     bool wanted = message && connection->fd >= 0;
     _cleanup_(cleanup_free) char *text = wanted ? message_text(message) : NULL;
     size_t length;
@@ -497,18 +513,29 @@ void connection_send(struct connection *connection, json_t *message)
     }
     length = strlen(text);
     text[length++] = '\n'; /* in the place of the NUL */
-    send_bytes(connection, text, length);
+    send_bytes(connection, text, length, steal_fd(&owned));
 }
 
 void connection_send_text(struct connection *connection, struct evbuffer *text)
 {
     if (connection->fd < 0)
         return;
-    evbuffer_add_buffer(connection->output, text);
     /* What fails here fails again when it is writable. */
-    evbuffer_write(connection->output, connection->fd);
-    if (evbuffer_get_length(connection->output) > 0)
+    outgoing_send_buffer(&connection->output, connection->fd, text);
+    if (outgoing_length(&connection->output) > 0)
         event_add(connection->writable, NULL);
+}
+
+static int make_timer(struct connection *connection)
+{
+    if (!connection->timer)
+        connection->timer = event_new(connection->connections->base, -1, 0, on_timer, connection);
+    return connection->timer ? 0 : -ENOMEM;
+}
+
+struct opener *connection_opener(struct connection *connection)
+{
+    return make_timer(connection) < 0 ? NULL : &connection->opener;
 }
 
 int connection_subscribe(struct connection *connection, struct events *events, events_set types)
@@ -516,9 +543,7 @@ int connection_subscribe(struct connection *connection, struct events *events, e
     /* Nor when it is cut off: it has its last line, or will have. */
     if (connection->fd < 0 || connection->ended)
         return 0;
-    if (!connection->timer)
-        connection->timer = event_new(connection->connections->base, -1, 0, on_timer, connection);
-    if (!connection->timer)
+    if (make_timer(connection) < 0)
         return -ENOMEM;
     events_unsubscribe(&connection->subscriber);
     connection->subscriber.deliver = on_event;

@@ -16,6 +16,7 @@
 
 #include "access.h"
 #include "events.h"
+#include "opening.h"
 
 struct connection;
 struct daemon;
@@ -63,6 +64,11 @@ void connection_release(struct connection *connection);
 
 /* Sends one message (stolen; NULL is dropped) as one line, or drops it when the client is gone. */
 void connection_send(struct connection *connection, json_t *message);
+/*
+ * The same with a descriptor (taken over; -1: none), which goes with the first byte of the line. A
+ * client that does not read while too many descriptors wait is cut off.
+ */
+void connection_send_descriptor(struct connection *connection, json_t *message, int fd);
 /* The same with text, which is taken out of the buffer. */
 void connection_send_text(struct connection *connection, struct evbuffer *text);
 
@@ -85,6 +91,11 @@ void connection_start_task(struct connection *connection, const struct connectio
  * stays as long as it is there to read. Does nothing when the client is gone. Returns 0 or -ENOMEM.
  */
 int connection_subscribe(struct connection *connection, struct events *events, events_set types);
+/*
+ * For what the client opens: it ends with the connection, which stays while there is such, also of
+ * a client that sends no more. NULL without memory.
+ */
+struct opener *connection_opener(struct connection *connection);
 /* Events wait from here to connection_release_events(), so that a reply can go out before. */
 void connection_hold_events(struct connection *connection);
 void connection_release_events(struct connection *connection);

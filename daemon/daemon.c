@@ -26,7 +26,10 @@
 #define RECONCILE_INTERVAL 5 /* seconds */
 /* What operations under way get to end well when the daemon stops. */
 #define STOP_TIME 5 /* seconds */
-/* Descriptors that are not for clients: files, the hypervisor's libraries, builders. */
+/*
+ * Descriptors that are not clients' sockets: files, the hypervisor's libraries, builders, what waits
+ * for clients to read.
+ */
 #define OTHER_DESCRIPTORS 32
 
 struct daemon {
@@ -110,6 +113,8 @@ static int setup_pools(struct daemon *daemon, const struct daemon_setup *setup)
         snprintf(pool->device, sizeof(pool->device), "%s", setup->pools[i].device);
         pool->frames = setup->pools[i].frames;
         pool->address = setup->pools[i].address;
+        pool->fd = setup->pools[i].fd;
+        pool->map_offset = setup->pools[i].map_offset;
         state->pool_count++;
     }
     return 0;

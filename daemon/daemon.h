@@ -14,7 +14,9 @@ struct daemon_pool {
     const char *name;
     const char *device;
     struct mfn_range frames;
-    void *address; /* mapped into this process as long as the daemon runs */
+    void *address;       /* mapped into this process as long as the daemon runs */
+    int fd;              /* of what is mapped; stays open as long */
+    uint64_t map_offset; /* for mmap() of it */
 };
 
 struct daemon_setup {

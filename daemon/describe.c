@@ -105,6 +105,8 @@ json_t *describe_segment_status(const struct segment *segment, const struct stat
         r = json_object_set_new(object, "progress",
                                 json_pack("{s:s, s:o}", "step", segment->progress.step, "done",
                                           describe_pages(segment->progress.pages)));
+    if (r == 0 && segment->opening_count)
+        r = json_object_set_new(object, "opened", json_integer((json_int_t)segment->opening_count));
     if (r == 0)
         return object;
     json_decref(object);

@@ -20,7 +20,8 @@ json_t *describe_address(uint64_t address); /* "0x7ffff000" */
 json_t *describe_attachment(const struct attachment *attachment);
 /* Without `except` (NULL: with all attachments). */
 json_t *describe_segment(const struct segment *segment, const struct attachment *except);
-/* The same with what is not in its store file: state, progress, who clashes. */
+/* The same with what is not in its store file: state, progress, who clashes, how often it
+ * is open. */
 json_t *describe_segment_status(const struct segment *segment, const struct state *state);
 json_t *describe_guest(const struct guest *guest, const struct state *state);
 /* A standing order: the segment that it keeps, its guests, and what stands in its way. */

@@ -69,17 +69,22 @@ static void answer(struct connection *connection, struct batch *batch, json_t *r
         connection_send(connection, reply);
 }
 
+static void request_free(struct request *request)
+{
+    if (request->batch)
+        batch_release(request->batch);
+    connection_release(request->connection);
+    json_decref(request->message);
+    free(request);
+}
+
 static void request_end(struct request *request, json_t *reply)
 {
     if (request->id)
         answer(request->connection, request->batch, reply);
     else
         json_decref(reply);
-    if (request->batch)
-        batch_release(request->batch);
-    connection_release(request->connection);
-    json_decref(request->message);
-    free(request);
+    request_free(request);
 }
 
 void request_refuse(struct request *request, const struct error *error)
@@ -99,6 +104,12 @@ void request_reply(struct request *request, json_t *result)
         return;
     }
     request_end(request, message_result(request->id, result));
+}
+
+void request_reply_descriptor(struct request *request, json_t *result, int fd)
+{
+    connection_send_descriptor(request->connection, message_result(request->id, result), fd);
+    request_free(request);
 }
 
 int request_subscribe(struct request *request, events_set types)

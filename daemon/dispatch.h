@@ -65,6 +65,8 @@ void dispatch_line(struct connection *connection, const char *line, size_t lengt
 /* End a request. `result` is stolen; NULL is an internal error. */
 void request_reply(struct request *request, json_t *result);
 void request_refuse(struct request *request, const struct error *error);
+/* With a descriptor (taken over) beside the reply; not for notifications, nor in a batch. */
+void request_reply_descriptor(struct request *request, json_t *result, int fd);
 /*
  * Subscribes the request's client to these types of events, see connection_subscribe(). They go out
  * after the request's reply. Returns 0 or -ENOMEM.

@@ -21,13 +21,13 @@ static size_t open_pools(const struct uio_maps *maps, struct daemon_pool *pools)
     for (size_t i = 0; i < maps->count; i++) {
         const struct uio_map *map = &maps->items[i];
         struct daemon_pool *pool = &pools[count];
-        int fd, r;
+        int r;
 
         if (map->refusal[0]) {
             log_warning("%s (%s) is not a pool: %s", map->device, map->name, map->refusal);
             continue;
         }
-        r = uio_open("", map, &fd, &pool->address);
+        r = uio_open("", map, &pool->fd, &pool->address);
         if (r < 0) {
             log_error("%s (%s): %s", map->device, map->name, strerror(-r));
             continue;
@@ -36,6 +36,7 @@ static size_t open_pools(const struct uio_maps *maps, struct daemon_pool *pools)
         pool->name = map->name;
         pool->device = map->device;
         pool->frames = map->frames;
+        pool->map_offset = uio_map_offset(map);
         count++;
     }
     return count;

@@ -159,6 +159,8 @@ static size_t list_pools(struct hypervisor *hypervisor, struct daemon_pool *pool
             .device = "simulated",
             .frames = sim_pool(hypervisor, from)->frames,
             .address = sim_pool_address(hypervisor, from),
+            .fd = sim_world_fd(hypervisor),
+            .map_offset = sim_pool(hypervisor, from)->offset,
         };
     }
     return count;

@@ -3,6 +3,7 @@
 
 #include "clock.h"
 #include "describe.h"
+#include "operation_segment.h"
 #include "store.h"
 
 const struct params_field method_daemon_status_fields[] = { PARAMS_END };
@@ -11,9 +12,10 @@ static json_t *counts(const struct dispatcher *dispatcher)
 {
     const struct state *state = dispatcher->state;
 
-    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "pools",
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "pools",
                      (json_int_t)state->pool_count, "segments", (json_int_t)state->segments.count,
-                     "attachments", (json_int_t)state->segments.attachment_count, "guests",
+                     "attachments", (json_int_t)state->segments.attachment_count, "openings",
+                     (json_int_t)state->segments.opening_count, "guests",
                      (json_int_t)state->guests.count, "connections",
                      (json_int_t)dispatcher->connections->count, "operations",
                      (json_int_t)state->operations.count, "builders", (json_int_t)state->builders,
@@ -24,12 +26,13 @@ static json_t *limits(const struct dispatcher *dispatcher)
 {
     const struct state_limits *limits = &dispatcher->state->limits;
 
-    return json_pack("{s:i, s:i, s:i, s:I, s:I, s:I, s:I, s:I}", "line", XENSHM_LINE_MAX, "batch",
-                     DISPATCH_BATCH_MAX, "batch_replies", DISPATCH_BATCH_REPLIES, "connections",
-                     (json_int_t)dispatcher->max_connections, "segments",
+    return json_pack("{s:i, s:i, s:i, s:I, s:I, s:I, s:I, s:I, s:i, s:i}", "line", XENSHM_LINE_MAX,
+                     "batch", DISPATCH_BATCH_MAX, "batch_replies", DISPATCH_BATCH_REPLIES,
+                     "connections", (json_int_t)dispatcher->max_connections, "segments",
                      (json_int_t)limits->segments, "attachments_per_guest",
                      (json_int_t)limits->attachments, "operations", (json_int_t)limits->operations,
-                     "builders", (json_int_t)limits->builders);
+                     "builders", (json_int_t)limits->builders, "openings", OPENINGS_MAX,
+                     "openings_per_connection", OPENINGS_OF_CONNECTION);
 }
 
 static json_t *orders(const struct orders *orders)

@@ -22,6 +22,9 @@ const struct method methods[] = {
         "Allocates a segment that is kept until it is freed, attached or not.", "segment"),
     ROW("segment.free", ACCESS_OPERATE, segment_free,
         "Frees a segment that is attached to no guest.", "segment"),
+    ROW("segment.open", ACCESS_OPERATE, segment_open,
+        "Gives a program of this host the segment's memory, with a descriptor beside the reply.",
+        "{offset, size, map_offset}"),
     ROW("guest.list", ACCESS_READ, guest_list, "Lists the guests and what each holds.",
         "{guests: [{name, domid, uuid, state, memory, attachments, foreign, config_known, "
         "created}]}"),

@@ -26,4 +26,5 @@ METHOD_DECLARE(rpc_discover);
 METHOD_DECLARE(segment_alloc);
 METHOD_DECLARE(segment_free);
 METHOD_DECLARE(segment_list);
+METHOD_DECLARE(segment_open);
 METHOD_DECLARE(segment_show);

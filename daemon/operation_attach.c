@@ -118,16 +118,8 @@ static struct segment *check_share(struct attach *attach, const struct guest *gu
 
     if (!segment)
         error_set(error, XENSHM_SEGMENT_UNKNOWN, "no segment is called '%s'", attach->share);
-    else if (segment_quarantined(segment))
-        error_set(error, XENSHM_PAGES_HELD,
-                  "segment '%s' is quarantined: guest '%s' may still hold its pages", attach->share,
-                  TAILQ_FIRST(&segment->attachments)->guest_name);
-    else if (segment->clash)
-        error_set(error, XENSHM_PAGES_HELD,
-                  "segment '%s' is not shared further: guest '%s' has some of its pages by its own "
-                  "iomem",
-                  attach->share, holders_clash(attach->operation.state, segment));
-    else if (segment_attachment(segment, guest))
+    else if (claim_check_share(attach->operation.state, segment, error) == 0 &&
+             segment_attachment(segment, guest))
         error_set(error, XENSHM_ALREADY_ATTACHED,
                   "segment '%s' is attached to guest '%s' already, at 0x%" PRIx64, attach->share,
                   guest->name, gfn_address(segment_attachment(segment, guest)->first));

@@ -6,6 +6,7 @@
 
 #include "cleanup.h"
 #include "clock.h"
+#include "closing.h"
 #include "describe.h"
 #include "log.h"
 #include "message.h"
@@ -25,7 +26,8 @@ static void release_free(struct operation *operation)
 
 /* Room for one guest's name at least; with the segment's it stays below ERROR_MESSAGE_MAX. */
 #define GUESTS_MAX (DOMAIN_NAME_MAX + 64)
-#define MORE_MAX (sizeof(" and 18446744073709551615 more"))
+#define MORE " and 18446744073709551615 more"
+#define MORE_MAX (sizeof(MORE))
 
 /* "'guest1', 'guest2' and 5 more": nobody is left out without a word. */
 static void name_guests(const struct segment *segment, char text[static GUESTS_MAX])
@@ -59,6 +61,19 @@ static int in_use(struct operation *operation, const struct segment *segment)
     return error_set_hint(error, "detach it there first");
 }
 
+static int opened(struct operation *operation, const struct segment *segment)
+{
+    const struct opening *opening = TAILQ_FIRST(&segment->openings);
+    struct error *error = &operation->error;
+    char more[sizeof(MORE)] = "";
+
+    if (segment->opening_count > 1)
+        snprintf(more, sizeof(more), " and %zu more", segment->opening_count - 1);
+    error_set(error, XENSHM_SEGMENT_IN_USE, "segment '%s' is open in process %d of uid %u%s",
+              segment->name, (int)opening->process.pid, (unsigned)opening->uid, more);
+    return error_set_hint(error, "have that program close it, or end it");
+}
+
 /* All that holds it is what dead guests had, which is on its way back. */
 static bool only_of_the_dead(const struct segment *segment)
 {
@@ -82,6 +97,7 @@ static int check(struct operation *operation, struct segment **ret_segment)
     r = guests_refresh(&state->guests, state->hypervisor);
     if (r < 0)
         return guests_list_failed(error, r);
+    closing_apply_segment(state, operation->segment);
     segment = segment_find(&state->segments, operation->segment);
     if (!segment)
         return error_set(error, XENSHM_SEGMENT_UNKNOWN, "no segment is called '%s'",
@@ -92,7 +108,9 @@ static int check(struct operation *operation, struct segment **ret_segment)
                   segment->name);
         return error_set_hint(error, "take its section out of the configuration file and reload");
     }
-    return segment->attachment_count > 0 ? in_use(operation, segment) : 0;
+    if (segment->attachment_count > 0)
+        return in_use(operation, segment);
+    return segment->opening_count > 0 ? opened(operation, segment) : 0;
 }
 
 static enum operation_turn release_step(struct operation *operation)

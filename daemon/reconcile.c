@@ -7,6 +7,7 @@
 
 #include "attachment_wait.h"
 #include "clock.h"
+#include "closing.h"
 #include "holders.h"
 #include "lifecycle.h"
 #include "log.h"
@@ -90,13 +91,38 @@ static int load_attachments(struct state *state, struct segment *segment,
     return r;
 }
 
+/*
+ * Connections do not outlive a daemon, but what their programs have mapped does. One process may
+ * have had several: they end together.
+ */
+static int load_openings(struct state *state, struct segment *segment,
+                         const struct store_segment *stored)
+{
+    for (size_t i = 0; i < stored->opening_count; i++) {
+        const struct store_opening *from = &stored->openings[i];
+        struct opening *opening;
+
+        if (!process_may_live(&from->process) || opening_find_left(segment, &from->process))
+            continue;
+        if (opening_new(&state->segments, segment, NULL, &from->process, &opening) < 0)
+            return -ENOMEM;
+        opening->uid = from->uid;
+        log_info("segment %s: process %d of uid %u may have it still open", segment->name,
+                 (int)from->process.pid, (unsigned)from->uid);
+    }
+    return 0;
+}
+
 /* Takes back what was loaded of a file that cannot be believed. */
 static void unload_segment(struct state *state, struct segment *segment)
 {
     struct attachment *attachment;
+    struct opening *opening;
 
     while ((attachment = TAILQ_FIRST(&segment->attachments)))
         attachment_remove(&state->segments, attachment);
+    while ((opening = TAILQ_FIRST(&segment->openings)))
+        opening_remove(&state->segments, opening);
     segment_remove(&state->segments, segment);
 }
 
@@ -129,6 +155,8 @@ static int load_segment(void *context, const struct store_segment *stored, const
         return r;
     }
     r = load_attachments(state, segment, stored, file);
+    if (r == 0)
+        r = load_openings(state, segment, stored);
     if (r < 0) {
         unload_segment(state, segment);
         return r;
@@ -215,26 +243,13 @@ static void reconcile_attachment(struct state *state, struct attachment *attachm
         reclaim(state, attachment); /* it was interrupted, or it failed */
 }
 
-/* Nothing holds it: a file that says so was not written by us, or not lately. */
-static void drop_abandoned(struct state *state, struct segment *segment)
-{
-    int r;
-
-    if (segment->kept || segment->attachment_count > 0)
-        return;
-    r = store_remove(state->store, segment->name);
-    if (r < 0)
-        log_error("segment %s: its store file cannot be removed: %s", segment->name, strerror(-r));
-    else
-        segment_remove(&state->segments, segment);
-}
-
 static void reconcile_segment(struct state *state, struct segment *segment)
 {
     struct attachment *attachment, *next;
 
-    if (TAILQ_EMPTY(&segment->attachments)) {
-        drop_abandoned(state, segment);
+    /* The last program is gone since the file was written, or removing that has failed before. */
+    if (segment_unused_but(segment, NULL)) {
+        closing_drop(state, segment);
         return;
     }
     for (attachment = TAILQ_FIRST(&segment->attachments); attachment; attachment = next) {
@@ -268,6 +283,7 @@ void reconcile(struct state *state)
     struct segment *segment, *next;
     int r;
 
+    closing_apply(state);
     r = holders_refresh(state);
     if (r < 0) {
         log_error("listing the domains failed: %s", strerror(-r));

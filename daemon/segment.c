@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "guest.h"
+#include "opening.h"
 
 static int compare_names(struct segment *a, struct segment *b)
 {
@@ -31,16 +32,20 @@ void segments_init(struct segments *segments)
 {
     *segments = (struct segments){ 0 };
     RB_INIT(&segments->tree);
+    TAILQ_INIT(&segments->left);
 }
 
 void segments_clear(struct segments *segments)
 {
     struct segment *segment;
     struct attachment *attachment;
+    struct opening *opening;
 
     while ((segment = RB_MIN(segment_tree, &segments->tree))) {
         while ((attachment = TAILQ_FIRST(&segment->attachments)))
             attachment_remove(segments, attachment);
+        while ((opening = TAILQ_FIRST(&segment->openings)))
+            opening_remove(segments, opening);
         RB_REMOVE(segment_tree, &segments->tree, segment);
         free(segment);
     }
@@ -93,6 +98,7 @@ int segment_new(struct segments *segments, const char *name, struct segment **re
     strcpy(segment->name, name);
     segment->epoch = next_epoch(segments);
     TAILQ_INIT(&segment->attachments);
+    TAILQ_INIT(&segment->openings);
     RB_INSERT(segment_tree, &segments->tree, segment);
     segments->count++;
     *ret_segment = segment;
@@ -131,12 +137,18 @@ struct mfn_range segment_frames(const struct segment *segment)
     return pool_run_frames(segment->run);
 }
 
-/* Is it not kept, and are all its attachments (at least one) in that state? */
+bool segment_unused_but(const struct segment *segment, const struct attachment *attachment)
+{
+    return !segment->kept && TAILQ_EMPTY(&segment->openings) &&
+           segment->attachment_count == (attachment ? 1 : 0);
+}
+
+/* Is it neither kept nor open, and are all its attachments (at least one) in that state? */
 static bool exists_only(const struct segment *segment, enum attachment_state state)
 {
     struct attachment *attachment;
 
-    if (segment->kept || TAILQ_EMPTY(&segment->attachments))
+    if (segment->kept || !TAILQ_EMPTY(&segment->openings) || TAILQ_EMPTY(&segment->attachments))
         return false;
     TAILQ_FOREACH(attachment, &segment->attachments, segment_link)
         if (attachment->state != state)

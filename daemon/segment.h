@@ -19,6 +19,7 @@
 #include "tree.h"
 
 struct guest;
+struct opening;
 struct operation;
 
 /* One pool with its window into this process. */
@@ -28,6 +29,8 @@ struct state_pool {
     struct mfn_range frames;
     struct pool *pool;      /* owned */
     volatile void *address; /* the whole pool, mapped; Device memory: see scrub.h */
+    int fd;                 /* of what is mapped; not owned */
+    uint64_t map_offset;    /* where in it the pool begins, for mmap() */
     gfn_t place;            /* guest address of its first page by default; 0: none */
 };
 
@@ -61,6 +64,7 @@ struct attachment {
 };
 
 TAILQ_HEAD(attachment_list, attachment);
+TAILQ_HEAD(opening_list, opening);
 
 /* What is being done to a segment's pages, a slice at a time. */
 struct segment_progress {
@@ -80,6 +84,8 @@ struct segment {
     struct segment_progress progress;
     struct attachment_list attachments;
     size_t attachment_count;
+    struct opening_list openings; /* owns them: see opening.h */
+    size_t opening_count;
     RB_ENTRY(segment) link; /* in segments.tree */
 };
 
@@ -89,11 +95,13 @@ struct segments {
     struct segment_tree tree; /* owns the segments; by name */
     size_t count;
     size_t attachment_count;
+    size_t opening_count;
+    struct opening_list left; /* of the openings, those whose connection has ended */
     uint64_t last_epoch;
 };
 
 void segments_init(struct segments *segments);
-/* Frees every segment and attachment; their runs stay with their pools. */
+/* Frees every segment, attachment and opening; their runs stay with their pools. */
 void segments_clear(struct segments *segments);
 
 struct segment *segment_find(struct segments *segments, const char *name);
@@ -105,7 +113,7 @@ struct segment *segment_next(struct segment *segment);
  * every segment before it in this boot of the host. Returns 0 or -ENOMEM; owned by `segments`.
  */
 int segment_new(struct segments *segments, const char *name, struct segment **ret_segment);
-/* Removes and frees a segment without attachments; its run goes back to the pool. */
+/* Removes and frees a segment without attachments and openings; its run goes back to the pool. */
 void segment_remove(struct segments *segments, struct segment *segment);
 
 /* The lowest free `<guest>-<n>`, characters that a name must not have replaced by '_'. */
@@ -113,6 +121,11 @@ void segment_default_name(struct segments *segments, const char *guest,
                           char ret_name[static PARAMS_NAME_MAX + 1]);
 
 struct mfn_range segment_frames(const struct segment *segment);
+/*
+ * True when nothing keeps it any more but `attachment` (may be NULL): it is not kept, no other
+ * guest has it, and no program has it open.
+ */
+bool segment_unused_but(const struct segment *segment, const struct attachment *attachment);
 /* True when it only still exists because taking it away from its last guests failed. */
 bool segment_quarantined(const struct segment *segment);
 /* True when it only still exists because its guests may come back from a reboot. */

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "state.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 
 struct state_pool *state_find_pool(struct state *state, const char *name)
@@ -14,6 +17,20 @@ struct state_pool *state_find_pool(struct state *state, const char *name)
 volatile void *state_pool_address(const struct state_pool *pool, mfn_t first)
 {
     return (volatile char *)pool->address + pages_to_bytes(first.v - pool->frames.first.v);
+}
+
+/*
+ * Not a copy of ours: that would share locks, flags and position with us. And not by name, which
+ * may be another device's by now.
+ */
+int state_pool_open(const struct state_pool *pool)
+{
+    char path[32];
+    int fd;
+
+    snprintf(path, sizeof(path), "/proc/self/fd/%d", pool->fd);
+    fd = open(path, O_RDWR | O_CLOEXEC | O_NOCTTY);
+    return fd < 0 ? -errno : fd;
 }
 
 void state_request_reconcile(struct state *state)

@@ -58,5 +58,10 @@ struct state {
 struct state_pool *state_find_pool(struct state *state, const char *name);
 /* The host address of a byte offset is fixed: the mapped address of these frames of the pool. */
 volatile void *state_pool_address(const struct state_pool *pool, mfn_t first);
+/*
+ * A descriptor of the pool's memory, an open file of its own, for somebody else. Returns it,
+ * close-on-exec, or -errno.
+ */
+int state_pool_open(const struct state_pool *pool);
 /* Asks for a reconcile() from the event loop. */
 void state_request_reconcile(struct state *state);

@@ -13,6 +13,7 @@
 
 #include <jansson.h>
 
+#include "process.h"
 #include "range.h"
 #include "segment.h"
 
@@ -26,6 +27,12 @@ struct store_attachment {
     enum attachment_state state;
 };
 
+/* One process that has the segment open, or had when the file was written. */
+struct store_opening {
+    struct process process;
+    uint32_t uid;
+};
+
 struct store_segment {
     char name[PARAMS_NAME_MAX + 1];
     char pool[64];
@@ -35,6 +42,8 @@ struct store_segment {
     uint32_t owner_uid;
     struct store_attachment *attachments; /* owned: store_segment_clear() */
     size_t attachment_count;
+    struct store_opening *openings; /* owned, too */
+    size_t opening_count;
 };
 
 /*
@@ -72,8 +81,8 @@ const char *store_bad_file(struct store *store);
 
 void store_segment_clear(struct store_segment *segment);
 /*
- * One file's content: what segment.show tells, without the attachment `except` (may be NULL). The
- * caller frees it; NULL without memory.
+ * One file's content: what segment.show tells, and who has it open, without the attachment `except`
+ * (may be NULL). The caller frees it; NULL without memory.
  */
 char *store_text(const struct segment *segment, const struct attachment *except);
 /* Parses one file's content. Returns 0, or -EINVAL with the reason as static text. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What stands in a file of the store: what segment.show tells, and a version. Read with doubt. */
+/* What stands in a file of the store: what segment.show tells, who has it open, and a version. Read
+ * with doubt. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -7,15 +8,32 @@
 #include "cleanup.h"
 #include "describe.h"
 #include "message.h"
+#include "opening.h"
 #include "store.h"
 #include "uuid.h"
 
 #define STORE_VERSION 1
 
+static json_t *describe_openings(const struct segment *segment)
+{
+    const struct opening *opening;
+    json_t *openings = json_array();
+
+    TAILQ_FOREACH(opening, &segment->openings, segment_link)
+        describe_append(&openings,
+                        json_pack("{s:I, s:I, s:I}", "pid", (json_int_t)opening->process.pid,
+                                  "started", (json_int_t)opening->process.started, "uid",
+                                  (json_int_t)opening->uid));
+    return openings;
+}
+
 char *store_text(const struct segment *segment, const struct attachment *except)
 {
     _cleanup_(cleanup_json) json_t *object = describe_segment(segment, except);
 
+    if (object && segment->opening_count > 0 &&
+        json_object_set_new(object, "openings", describe_openings(segment)) < 0)
+        return NULL;
     if (!object || json_object_set_new(object, "version", json_integer(STORE_VERSION)) < 0)
         return NULL;
     return message_text(object);
@@ -24,6 +42,7 @@ char *store_text(const struct segment *segment, const struct attachment *except)
 void store_segment_clear(struct store_segment *segment)
 {
     free(segment->attachments);
+    free(segment->openings);
     *segment = (struct store_segment){ 0 };
 }
 
@@ -95,6 +114,38 @@ static int read_attachments(json_t *array, struct store_segment *segment)
     return 0;
 }
 
+static int read_opening(json_t *object, struct store_opening *ret_opening)
+{
+    uint64_t pid, uid;
+
+    if (read_number(object, "pid", INT32_MAX, &pid) < 0 || pid == 0 ||
+        read_number(object, "started", INT64_MAX, &ret_opening->process.started) < 0 ||
+        read_number(object, "uid", UINT32_MAX, &uid) < 0)
+        return -EINVAL;
+    ret_opening->process.pid = (pid_t)pid;
+    ret_opening->uid = (uint32_t)uid;
+    return 0;
+}
+
+/* There is none unless some program had it open. */
+static int read_openings(json_t *array, struct store_segment *segment)
+{
+    size_t count = json_array_size(array);
+
+    if (!array)
+        return 0;
+    if (!json_is_array(array))
+        return -EINVAL;
+    segment->openings = calloc(count + 1, sizeof(*segment->openings));
+    if (!segment->openings)
+        return -ENOMEM;
+    segment->opening_count = count;
+    for (size_t i = 0; i < count; i++)
+        if (read_opening(json_array_get(array, i), &segment->openings[i]) < 0)
+            return -EINVAL;
+    return 0;
+}
+
 static int read_segment(json_t *object, struct store_segment *segment)
 {
     uint64_t size, owner_uid;
@@ -113,6 +164,8 @@ static int read_segment(json_t *object, struct store_segment *segment)
     segment->kept = json_is_true(kept);
     segment->owner_uid = (uint32_t)owner_uid;
     if (!mfn_range_valid(segment->frames))
+        return -EINVAL;
+    if (read_openings(json_object_get(object, "openings"), segment) < 0)
         return -EINVAL;
     return read_attachments(json_object_get(object, "attachments"), segment);
 }

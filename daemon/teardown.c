@@ -95,7 +95,7 @@ static int forget(struct teardown *teardown)
     struct attachment *attachment = teardown->attachment;
     struct segment *segment = attachment->segment;
     struct segments *segments = &teardown->state->segments;
-    bool last = segment->attachment_count == 1 && !segment->kept;
+    bool last = segment_unused_but(segment, attachment);
     int r = 0;
 
     if (teardown->from >= TEARDOWN_PERSISTED)

@@ -37,8 +37,8 @@ void teardown_start(struct teardown *teardown, struct state *state, struct attac
 
 /*
  * One slice. Returns TEARDOWN_MORE, or 0: done, the attachment is freed, and the segment too if it
- * was its last and the segment is not kept; or -errno: it is quarantined, and logged. With `keep`
- * neither: it only is, or is perhaps not, out of its domain.
+ * was its last and the segment is neither kept nor open; or -errno: it is quarantined, and logged.
+ * With `keep` neither: it only is, or is perhaps not, out of its domain.
  */
 enum { TEARDOWN_MORE = 1 };
 int teardown_slice(struct teardown *teardown);

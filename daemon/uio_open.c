@@ -10,6 +10,11 @@
 #include "cleanup.h"
 #include "sysfs.h"
 
+uint64_t uio_map_offset(const struct uio_map *map)
+{
+    return (uint64_t)map->map_index * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
 int uio_open(const char *root, const struct uio_map *map, int *ret_fd, void **ret_address)
 {
     _cleanup_(cleanup_close) int fd = -1;
@@ -26,9 +31,8 @@ int uio_open(const char *root, const struct uio_map *map, int *ret_fd, void **re
     fd = open(path, O_RDWR | O_CLOEXEC | O_NOCTTY);
     if (fd < 0)
         return -errno;
-    /* UIO takes the offset for the number of the map, counted in pages of this kernel. */
     address = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
-                   (off_t)map->map_index * sysconf(_SC_PAGESIZE));
+                   (off_t)uio_map_offset(map));
     if (address == MAP_FAILED)
         return -errno;
     *ret_fd = steal_fd(&fd);

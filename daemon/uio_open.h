@@ -10,3 +10,9 @@
  * accesses of up to 8 bytes only, see scrub.h. Returns 0 or -errno.
  */
 int uio_open(const char *root, const struct uio_map *map, int *ret_fd, void **ret_address);
+
+/*
+ * For mmap() of that map's descriptor: UIO takes the offset for the number of the map, counted in
+ * pages of this kernel. So a mapping begins where the map begins, wherever its wanted bytes are.
+ */
+uint64_t uio_map_offset(const struct uio_map *map);

@@ -86,7 +86,7 @@ def number(address):
 def stored_part(segment):
     """Of a segment as it is told, what its store file has too."""
     return {key: value for key, value in segment.items()
-            if key not in ("state", "clash", "progress")}
+            if key not in ("state", "clash", "progress", "opened")}
 
 
 def die_with_parent():
@@ -592,12 +592,14 @@ class DaemonTest(FolderTest):
                 self.assertEqual(run[key], segment[key])
             self.assertIn(segment["pool"], pools)
             attachments = segment["attachments"]
-            self.assertTrue(attachments or segment["kept"], f"nobody holds {name}")
+            held_open = segment.get("opened", 0) > 0
+            self.assertTrue(attachments or segment["kept"] or held_open, f"nobody holds {name}")
             self.assertEqual(run.get("guest"), attachments[0]["guest"]["name"]
                              if len(attachments) == 1 else None)
             lost = attachments and all(one["state"] == "quarantined" for one in attachments)
             self.assertEqual(run["state"],
-                             "quarantined" if lost and not segment["kept"] else "used")
+                             "quarantined" if lost and not segment["kept"] and not held_open
+                             else "used")
             for one in attachments:
                 for key in ("pool", "host_address", "size", "epoch"):
                     self.assertEqual(one[key], segment[key])
@@ -622,8 +624,12 @@ class DaemonTest(FolderTest):
         self.assertEqual(foreign, expected)
 
     def check_store(self, segments):
-        self.assertEqual(self.daemon.store(), {f"{name}.json": dict(stored_part(segment), version=1)
-                                               for name, segment in segments.items()})
+        files = self.daemon.store()
+        openings = {name: len(file.pop("openings", [])) for name, file in files.items()}
+        self.assertEqual(files, {f"{name}.json": dict(stored_part(segment), version=1)
+                                 for name, segment in segments.items()})
+        self.assertEqual(openings, {f"{name}.json": segment.get("opened", 0)
+                                    for name, segment in segments.items()})
 
     def check_guests(self, segments, guests):
         """segment.list and guest.list are two views of the same attachments."""

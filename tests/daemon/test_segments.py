@@ -509,6 +509,8 @@ class Rights(SegmentTest):
         segment = self.as_user(self.operate, "segment.alloc", name="data", size=PAGE)["result"]
         self.assertEqual(segment["owner_uid"], NOBODY)
         self.assertEqual(self.show("data"), segment)
+        opened = self.as_user(self.operate, "segment.open", name="data")["result"]
+        self.assertEqual(opened["size"], PAGE)
         # Who has it allocated says nothing about who may free it.
         self.alloc("of-root")
         for name in ("data", "of-root"):
@@ -520,6 +522,7 @@ class Rights(SegmentTest):
         self.alloc("data")
         for gid in (self.read, NOBODY):
             for method, params in (("segment.alloc", {"name": "more", "size": PAGE}),
+                                   ("segment.open", {"name": "data"}),
                                    ("segment.free", {"name": "data"}),
                                    ("segment.free", {"name": "none"})):
                 with self.subTest(gid=gid, method=method), self.unchanged():

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "message.h"
+#include "methods.h"
+#include "operation_segment.h"
+
+struct args {
+    const char *name;
+};
+
+const struct params_field method_segment_open_fields[] = {
+    PARAMS_FIELD(PARAMS_NAME, struct args, name, true, "the segment's name"),
+    PARAMS_END,
+};
+
+METHOD_ARGS_FIT(struct args);
+
+/* A call whose descriptor is to come. */
+struct call {
+    struct request *request;
+    int fd;
+};
+
+static void done(void *context, json_t *result, const struct error *error)
+{
+    struct call *call = context;
+
+    if (result)
+        request_reply_descriptor(call->request, result, call->fd);
+    else
+        request_refuse(call->request, error);
+    free(call);
+}
+
+/* The descriptor needs a reply to go with, a line of its own. Returns 0 or a refusal. */
+static int check_reply(const struct request *request, struct error *error)
+{
+    if (!request->id)
+        return error_set(error, MESSAGE_INVALID_REQUEST,
+                         "segment.open needs an id: a notification gets no descriptor");
+    if (!request->batch)
+        return 0;
+    error_set(error, XENSHM_UNSUPPORTED,
+              "segment.open cannot be part of a batch: a line brings "
+              "one descriptor at most");
+    return error_set_hint(error, "send it as a line of its own");
+}
+
+void method_segment_open(struct request *request, const void *decoded)
+{
+    const struct args *args = decoded;
+    struct error error = { 0 };
+    struct opener *opener = connection_opener(request->connection);
+    struct call *call = calloc(1, sizeof(*call));
+
+    if (!call || !opener)
+        error_set(&error, MESSAGE_INTERNAL_ERROR, "out of memory");
+    else
+        *call = (struct call){ request, -1 };
+    if (error.code || check_reply(request, &error) != 0 ||
+        operation_segment_open(request->state,
+                               &(struct segment_open_request){
+                                   .name = args->name,
+                                   .opener = opener,
+                                   .pid = request->peer.pid,
+                                   .uid = request->peer.uid,
+                                   .ret_fd = &call->fd,
+                               },
+                               done, call, &error) != 0) {
+        free(call);
+        request_refuse(request, &error);
+    }
+}
