@@ -51,7 +51,7 @@ def cells(row):
 def entry(heading, row):
     """A number says less than the name behind it, and comes second."""
     term, rest = inline(row[0]), list(zip(heading, row))[1:]
-    if row[0].isdigit():
+    if row[0].isdigit() and len(row) > 2:
         term, rest = f"{inline(row[1])} ({row[0]})", rest[1:]
     lines = [inline(text) if name.startswith("what") or len(rest) == 1 else
              f"{name}: {inline(text)}" for name, text in rest if text]

@@ -9,7 +9,8 @@ import subprocess
 import tempfile
 import unittest
 
-from pages import DOCS
+from harness import DaemonTest
+from pages import DOCS, program
 
 TEXT = (DOCS / "fleet.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"(?ms)^```(\w+)\n(.*?)^```$", TEXT)
@@ -19,7 +20,9 @@ def blocks(language):
     return [text for name, text in BLOCKS if name == language]
 
 
-class Fleet(unittest.TestCase):
+class Fleet(DaemonTest):
+    options = ("--guest", "capture", "detect", "uplink", "--pool", "2M")
+
     def check(self, *command, **more):
         done = subprocess.run(command, text=True, capture_output=True, timeout=120, check=False,
                               **more)
@@ -28,6 +31,13 @@ class Fleet(unittest.TestCase):
     def test_json(self):
         layout, = blocks("json")
         self.assertEqual(json.loads(layout)["version"], 1)
+
+    def test_layout(self):
+        """It is one that xenshmctl takes."""
+        path = self.folder / "layout.json"
+        path.write_text(blocks("json")[0], encoding="utf-8")
+        self.check(program("XENSHMCTL"), "--timeout", "30", "--socket",
+                   str(self.daemon.socket_path), "apply", str(path))
 
     def test_shell(self):
         self.assertGreaterEqual(len(blocks("sh")), 3)

@@ -45,6 +45,7 @@ class Markdown(unittest.TestCase):
 
     def test_tables(self):
         self.check("| a | b |\n| --- | --- |\n| `c` | d |\n", "*c*\n\td")
+        self.check("| | steps |\n| --- | --- |\n| 1 | a |", "1\n\ta")
         self.check("| no | name | when |\n| --- | --- | --- |\n| 7 | `c` | d |", "*c* (7)\n\td")
         self.check("| a | b | c |\n|---|---|---|\n| d | | e \\| f |", "d\n\tc: e | f")
 
