@@ -207,6 +207,15 @@ static const struct command commands[] = {
         .run = cmd_export,
     },
     {
+        .name = "metrics",
+        .forms = { "" },
+        .help = "print counts and times for a monitoring system",
+        .notes =
+            "The text is OpenMetrics 1.0. For node_exporter's textfile collector, in a timer:\n"
+            "  xenshmctl metrics > x.prom.$$ && mv x.prom.$$ x.prom\n",
+        .run = cmd_metrics,
+    },
+    {
         .name = "dt reserve",
         .forms = { "IN --size SIZE -o|--output FILE [--overlay] [--dts] [--name NAME] "
                    "[--compatible TEXT] [--at ADDR] [--count N] [--bootargs PROPERTY] "

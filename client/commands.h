@@ -63,5 +63,6 @@ enum exit_status cmd_guests(const struct invocation *invocation);
 enum exit_status cmd_help(const struct invocation *invocation);
 enum exit_status cmd_list(const struct invocation *invocation);
 enum exit_status cmd_map(const struct invocation *invocation);
+enum exit_status cmd_metrics(const struct invocation *invocation);
 enum exit_status cmd_pools(const struct invocation *invocation);
 enum exit_status cmd_status(const struct invocation *invocation);

@@ -40,7 +40,7 @@ class Layout(unittest.TestCase):
             status, complaint = apply(layout)
             self.assertEqual(status, 1)
             known += re.search(r"what may stand here: ([\w, -]+)", complaint)[1].split(", ")
-        self.assertEqual(list(KEYS), known)
+        self.assertEqual(list(KEYS), [key.strip() for key in known])
 
     def test_what_has_to_be_there(self):
         self.assertEqual(apply(LAYOUT)[0], 3)
