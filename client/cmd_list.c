@@ -10,7 +10,7 @@ static const struct column columns[] = {
     { "POOL" },
     { "HOST" },
     { "SIZE", COLUMN_NUMBER },
-    { "GUEST" },
+    { "GUEST", .folds = true },
     { "ADDRESS" },
     { "STATE", COLUMN_STATE },
     { 0 },

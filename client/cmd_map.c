@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* map: the pages of the pools, run by run. */
+/* map: the pages of the pools, as a picture or run by run. */
+#include <unistd.h>
+
 #include "cleanup.h"
 #include "commands.h"
+#include "map_picture.h"
 #include "print.h"
 #include "segment_state.h"
 
@@ -10,7 +13,7 @@ static const struct column columns[] = {
     { "GUEST" }, { 0 },
 };
 
-static enum exit_status show_map(const struct invocation *invocation, json_t *result)
+static enum exit_status show_rows(const struct invocation *invocation, json_t *result)
 {
     _cleanup_(cleanup_table) struct table *table = table_new(columns);
     json_t *run;
@@ -39,9 +42,17 @@ static enum exit_status show_map(const struct invocation *invocation, json_t *re
 
 enum exit_status cmd_map(const struct invocation *invocation)
 {
+    bool picture = options_has(&invocation->options, "picture");
+    bool table = options_has(&invocation->options, "table");
     _cleanup_(cleanup_json) json_t *params = json_object();
     enum exit_status status;
 
+    if (picture && table)
+        return complain_usage(invocation, "--picture and --table exclude each other");
+    if (!table)
+        picture = picture || isatty(STDOUT_FILENO);
     status = params_add(invocation, params, "pool", invocation_argument(invocation, 0));
-    return status ? status : invocation_call(invocation, "pool.map", params, show_map);
+    return status ? status
+                  : invocation_call(invocation, "pool.map", params,
+                                    picture ? show_map_picture : show_rows);
 }

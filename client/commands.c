@@ -68,6 +68,12 @@ static const struct option dt_guest_options[] = {
     { 0 },
 };
 
+static const struct option map_options[] = {
+    { "picture", 0, NULL, "draw each pool (the default on a terminal)" },
+    { "table", 0, NULL, "a row for each run (the default elsewhere)" },
+    { 0 },
+};
+
 static const struct option detach_options[] = {
     { "all", 0, NULL, "detach everything that the guest has" },
     { 0 },
@@ -157,9 +163,13 @@ static const struct command commands[] = {
     },
     {
         .name = "map",
-        .forms = { "[POOL]" },
+        .forms = { "[POOL] [--picture | --table]" },
         .max_arguments = 1,
+        .options = map_options,
         .help = "show which pages are free, used or held by others",
+        .notes = "The picture has a capital letter for each segment, a small one for pages that\n"
+                 "a guest has by its own configuration, '!' for a clash, '~' for quarantine, '+'\n"
+                 "or '-' where several share a cell. It is as wide as the terminal, or COLUMNS.\n",
         .run = cmd_map,
     },
     {

@@ -10,6 +10,8 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "terminal.h"
+#include "text.h"
 #include "utf8.h"
 
 void print_begin(void)
@@ -54,6 +56,11 @@ const char *print_size(uint64_t bytes, char buffer[static SIZE_TEXT_MAX])
     return buffer;
 }
 
+size_t print_limit(void)
+{
+    return isatty(STDOUT_FILENO) ? terminal_columns() : 0;
+}
+
 int print_text(const char *format, ...)
 {
     char *text;
@@ -68,6 +75,30 @@ int print_text(const char *format, ...)
     utf8_make_printable(text);
     puts(text);
     free(text);
+    return 0;
+}
+
+int print_paragraph(FILE *out, size_t limit, const char *format, ...)
+{
+    _cleanup_(cleanup_free) char *text = NULL;
+    const char *indent = "";
+    va_list ap;
+    int length;
+
+    va_start(ap, format);
+    length = vasprintf(&text, format, ap);
+    va_end(ap);
+    if (length < 0) {
+        text = NULL;
+        return -ENOMEM;
+    }
+    utf8_make_printable(text);
+    for (const char *rest = text; *rest; indent = "  ") {
+        struct text_line line = text_break(rest, limit ? limit - strlen(indent) : SIZE_MAX);
+
+        fprintf(out, "%s%.*s\n", indent, (int)line.bytes, rest);
+        rest = line.rest;
+    }
     return 0;
 }
 

@@ -31,8 +31,18 @@ int print_end(void);
 /* Colour on stdout: only on a terminal, never with NO_COLOR. */
 bool print_colour(void);
 
+/* How long a line on stdout may be; 0: it is no terminal, where each record is one line. */
+size_t print_limit(void);
+
 /* A line on stdout, made printable. Returns 0 or -ENOMEM. */
 int print_text(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/*
+ * A text, made printable, in lines of at most `limit` columns (0: in one), which are indented from
+ * the second on. Returns 0 or -ENOMEM.
+ */
+int print_paragraph(FILE *out, size_t limit, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 
 /*
  * Like size_format() where that is exact; otherwise in a smaller unit that is: "1028 KiB". Returns
@@ -64,6 +74,11 @@ enum column_kind {
 struct column {
     const char *heading;
     enum column_kind kind;
+    /*
+     * Where a row does not fit into a line, this column begins another one; what stands before it
+     * is left out where it says the same as in the row before.
+     */
+    bool folds;
 };
 
 struct table;
@@ -82,5 +97,9 @@ void table_add_owned(struct table *table, char *text); /* takes it over; NULL: n
 void table_add_member(struct table *table, const json_t *object, const char *key);
 void table_add_size(struct table *table, const json_t *object, const char *key);
 
-/* The headings and the rows. Returns 0 or -ENOMEM. */
-int table_print(const struct table *table, FILE *out, bool colour);
+/*
+ * The headings and the rows, in lines of at most `limit` columns (0: no limit). Where a row is
+ * longer, its last cell goes on below itself, or the row is folded into several lines, the headings
+ * likewise. Returns 0 or -ENOMEM.
+ */
+int table_print(const struct table *table, FILE *out, bool colour, size_t limit);

@@ -183,7 +183,7 @@ enum exit_status invocation_call(const struct invocation *invocation, const char
 
 enum exit_status show_table(const struct invocation *invocation, const struct table *table)
 {
-    if (!table || table_print(table, stdout, print_colour()) != 0)
+    if (!table || table_print(table, stdout, print_colour(), print_limit()) != 0)
         return complain_memory(invocation);
     return STATUS_DONE;
 }

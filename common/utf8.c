@@ -35,6 +35,16 @@ static bool may_follow(unsigned char lead, unsigned char next)
     return next >= low && next <= high;
 }
 
+/*
+ * U+2028 and U+2029 end a line; U+202A to U+202E and U+2066 to U+2069 turn round what stands after
+ * them, so that a name could make another line of the whole.
+ */
+static bool rearranges(const unsigned char *s)
+{
+    return s[0] == 0xe2 && ((s[1] == 0x80 && s[2] >= 0xa8 && s[2] <= 0xae) ||
+                            (s[1] == 0x81 && s[2] >= 0xa6 && s[2] <= 0xa9));
+}
+
 /* Bytes of the printable sequence at `s` (0: none); *ret_cut when the text ends inside it. */
 static size_t well_formed(const unsigned char *s, bool *ret_cut)
 {
@@ -46,7 +56,7 @@ static size_t well_formed(const unsigned char *s, bool *ret_cut)
             *ret_cut = s[i] == '\0';
             return 0;
         }
-    return length;
+    return length == 3 && rearranges(s) ? 0 : length;
 }
 
 void utf8_make_printable(char *text)

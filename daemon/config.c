@@ -15,7 +15,7 @@
 #include "xenshm.h"
 
 /* What a key's value is turned into. */
-enum kind { TEXT, LIST, COUNT, SECONDS, TIMEOUT, COMPATIBLE, LEVEL, HOLDERS };
+enum kind { TEXT, LIST, COUNT, BACKLOG, SECONDS, TIMEOUT, COMPATIBLE, LEVEL, HOLDERS };
 
 struct key {
     const char *section;
@@ -36,6 +36,7 @@ static const struct key keys[] = {
     KEY("daemon", "unknown-holders", HOLDERS, unknown_holders),
     KEY("daemon", "restart-grace", SECONDS, restart_grace),
     KEY("daemon", "builder-timeout", TIMEOUT, builder_timeout),
+    KEY("daemon", "overflow-wait", SECONDS, overflow_wait),
     KEY("daemon", "guest-compatible", COMPATIBLE, guest_compatible),
     KEY("daemon", "operate-group", TEXT, operate_group),
     KEY("daemon", "read-group", TEXT, read_group),
@@ -44,6 +45,7 @@ static const struct key keys[] = {
     KEY("limits", "attachments", COUNT, attachments),
     KEY("limits", "operations", COUNT, operations),
     KEY("limits", "builders", COUNT, builders),
+    KEY("limits", "event-backlog", BACKLOG, event_backlog),
     KEY("pools", "names", LIST, pool_names),
     KEY("pools", "compatibles", LIST, pool_compatibles),
 };
@@ -71,6 +73,7 @@ int config_init(struct config *config)
         .holder_wait = 5000,
         .restart_grace = 60000,
         .builder_timeout = 300000,
+        .overflow_wait = 60000,
         .guest_compatible = strdup("uio-dev"),
         .operate_group = strdup("xenshm"),
         .read_group = strdup("xenshm-read"),
@@ -79,6 +82,7 @@ int config_init(struct config *config)
         .attachments = 1024,
         .operations = 128,
         .builders = 4,
+        .event_backlog = 2 * 1024 * 1024,
         .pool_names = config_split_list("shared_mem*"),
         .pool_compatibles = config_split_list(""),
     };
@@ -138,6 +142,8 @@ static int set_key(struct config *config, const struct key *key, const char *val
         return config_set_list(target, value);
     case COUNT:
         return config_set_number(target, value, 1, 1000000, 1);
+    case BACKLOG:
+        return config_set_size(target, value, 64 * 1024, 64 * 1024 * 1024);
     case SECONDS:
         return config_set_number(target, value, 0, 3600, 1000);
     case TIMEOUT:

@@ -13,6 +13,8 @@
  *   restart-grace = 60
  *   ; seconds that creating or destroying a guest may take
  *   builder-timeout = 300
+ *   ; seconds that a client which was too slow for its events has to read what it still gets
+ *   overflow-wait = 60
  *   ; of segments in the device trees of guests that are created
  *   guest-compatible = uio-dev
  *   ; or: ignore
@@ -21,6 +23,8 @@
  *   read-group = xenshm-read
  *   [limits]
  *   connections, segments, attachments, operations, builders = N
+ *   ; what the daemon keeps of events for those who are behind, all together
+ *   event-backlog = 2M
  *   [pools]
  *   ; device-tree node names (globs) and compatible strings, separated by commas
  *   names = shared_mem*
@@ -80,8 +84,10 @@ struct config {
     char *operate_group;
     char *read_group;
     uint64_t builder_timeout; /* milliseconds */
+    uint64_t overflow_wait;   /* milliseconds */
     char *guest_compatible;
     uint64_t connections, segments, attachments, operations, builders;
+    uint64_t event_backlog;  /* bytes */
     char **pool_names;       /* NULL-terminated */
     char **pool_compatibles; /* NULL-terminated */
     struct config_pool *pools;

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "size.h"
+
 void config_free_list(char **list)
 {
     for (char **item = list; item && *item; item++)
@@ -71,5 +73,15 @@ int config_set_number(uint64_t *target, const char *value, uint64_t min, uint64_
     if (number < min || number > max)
         return -EINVAL;
     *target = number * factor;
+    return 0;
+}
+
+int config_set_size(uint64_t *target, const char *value, uint64_t min, uint64_t max)
+{
+    uint64_t bytes;
+
+    if (size_parse(value, &bytes) != 0 || bytes < min || bytes > max)
+        return -EINVAL;
+    *target = bytes;
     return 0;
 }

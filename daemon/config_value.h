@@ -19,3 +19,5 @@ int config_set_list(char ***target, const char *value);
 /* A decimal number from `min` to `max`, times `factor`. Returns 0 or -EINVAL. */
 int config_set_number(uint64_t *target, const char *value, uint64_t min, uint64_t max,
                       uint64_t factor);
+/* Bytes, or a number with K, M or G, from `min` to `max`. Returns 0 or -EINVAL. */
+int config_set_size(uint64_t *target, const char *value, uint64_t min, uint64_t max);

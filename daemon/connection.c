@@ -28,8 +28,6 @@
  */
 #define CONNECTION_READ 16384
 #define CONNECTION_TIME 2 /* milliseconds */
-/* What a client that is cut off has to read the last lines. */
-#define CONNECTION_LAST_LINES 5 /* seconds */
 /* A hang-up is looked for so often when nothing else would show it. */
 #define CONNECTION_WATCH 1 /* seconds */
 
@@ -167,10 +165,12 @@ static void send_events(struct connection *connection)
     }
 }
 
-static void start_timer(struct connection *connection, int seconds)
+static void start_timer(struct connection *connection)
 {
-    const struct timeval time = { .tv_sec = seconds };
+    struct timeval time = { .tv_sec = CONNECTION_WATCH };
 
+    if (connection->ended)
+        time.tv_sec = (time_t)(*connection->connections->overflow_wait / 1000);
     event_add(connection->timer, &time);
 }
 
@@ -180,7 +180,7 @@ static void cut_off(struct connection *connection)
     log_info("a client of uid %u is cut off: it does not read its events",
              (unsigned)connection->peer.uid);
     connection->ended = true;
-    start_timer(connection, CONNECTION_LAST_LINES);
+    start_timer(connection);
 }
 
 /* For subscriber.deliver. */
@@ -224,7 +224,7 @@ static void finish(struct connection *connection)
     }
     /* Readable for ever since its end of input: the loop cannot tell the hang-up from that. */
     set_reading(connection, false);
-    start_timer(connection, CONNECTION_WATCH);
+    start_timer(connection);
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *context)
@@ -234,7 +234,7 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
     if (hung_up(connection) || (connection->ended && evbuffer_get_length(connection->output) > 0))
         connection_close(connection);
     else
-        start_timer(connection, connection->ended ? CONNECTION_LAST_LINES : CONNECTION_WATCH);
+        start_timer(connection);
 }
 
 /* Closes if nothing more is to come; else goes on if there is room for more. */

@@ -34,6 +34,7 @@ struct connections {
     size_t strangers; /* of these: whose client has no right at all */
     size_t tasks;     /* under way */
     struct event_base *base;
+    const uint64_t *overflow_wait; /* milliseconds that who is cut off has for the last lines */
     connection_line_fn on_line;
     void *context;                    /* for connection_context() */
     void (*on_closed)(void *context); /* one less: there may be room to accept again */

@@ -18,6 +18,7 @@
 #include "methods.h"
 #include "reconcile.h"
 #include "reload.h"
+#include "service.h"
 #include "store_created.h"
 #include "window.h"
 
@@ -33,6 +34,7 @@ struct daemon {
     struct connections connections;
     struct listener listener;
     struct dispatcher dispatcher;
+    struct service service;
     struct reload reload; /* with the configuration in force */
     struct event *signals[2];
     struct event *changes;
@@ -84,6 +86,7 @@ static void on_signal(evutil_socket_t number, short what, void *context)
         return;
     log_info("%s: stopping", strsignal(number));
     daemon->stop_at = clock_milliseconds() + STOP_TIME * 1000;
+    service_stopping();
     reload_stop(&daemon->reload);
     listener_close(&daemon->listener);
     operations_stop(&daemon->state.operations);
@@ -193,24 +196,40 @@ static uint64_t limit_connections(uint64_t wanted)
     return wanted;
 }
 
-static int setup_listener(struct daemon *daemon)
+/* On systemd's socket if there is one, else on that of the configuration. */
+static int open_listener(struct daemon *daemon, const char *path, int fd)
 {
     const struct config *config = &daemon->reload.config;
-    _cleanup_(cleanup_free) char *path = config_socket(config);
     struct access_policy policy;
     int r;
 
-    if (!path)
-        return -ENOMEM;
     access_policy_init(&policy, config->operate_group, config->read_group);
     r = listener_open(&daemon->listener, &daemon->connections, daemon->state.base, path, &policy,
-                      daemon->dispatcher.max_connections);
+                      daemon->dispatcher.max_connections, fd);
     if (r < 0)
         log_error("socket %s: %s", path, strerror(-r));
     else
-        log_info("ready on %s (version %s, Xen %s)", path, XENSHMD_VERSION,
-                 hypervisor_version(daemon->state.hypervisor));
+        log_info("ready on %s (version %s, Xen %s)", fd < 0 ? path : "the socket of systemd",
+                 XENSHMD_VERSION, hypervisor_version(daemon->state.hypervisor));
     return r;
+}
+
+static int setup_listener(struct daemon *daemon)
+{
+    _cleanup_(cleanup_free) char *path = config_socket(&daemon->reload.config);
+    int fd = service_socket(), r;
+
+    if (!path)
+        return -ENOMEM;
+    if (fd < -1) {
+        log_error("what systemd hands over is not one listening Unix socket");
+        return fd;
+    }
+    r = open_listener(daemon, path, fd);
+    if (r < 0)
+        return r;
+    service_ready();
+    return service_open(&daemon->service, daemon->state.base);
 }
 
 /*
@@ -298,6 +317,7 @@ static void setup_dispatcher(struct daemon *daemon, const struct daemon_setup *s
     };
     daemon->connections = (struct connections){
         .base = daemon->state.base,
+        .overflow_wait = &daemon->state.limits.overflow_wait,
         .on_line = dispatch_line,
         .context = &daemon->dispatcher,
         .on_closed = on_closed,
@@ -316,6 +336,7 @@ static void daemon_clear(struct daemon *daemon)
 {
     struct state *state = &daemon->state;
 
+    service_clear(&daemon->service);
     listener_close(&daemon->listener);
     /* Requests under way hold their connections: the operations go first. */
     if (state->operations.turn)

@@ -31,7 +31,7 @@ struct events_line {
 
 void events_init(struct events *events)
 {
-    *events = (struct events){ 0 };
+    *events = (struct events){ .backlog_max = EVENTS_BACKLOG };
     TAILQ_INIT(&events->subscribers);
     TAILQ_INIT(&events->lines);
 }
@@ -151,7 +151,7 @@ static void limit_backlog(struct events *events)
 {
     struct events_line *line;
 
-    while (events->backlog > EVENTS_BACKLOG_MAX && (line = TAILQ_FIRST(&events->lines)) &&
+    while (events->backlog > events->backlog_max && (line = TAILQ_FIRST(&events->lines)) &&
            TAILQ_NEXT(line, link)) {
         cut_off_at(events, line);
         trim(events);

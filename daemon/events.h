@@ -2,9 +2,9 @@
 /*
  * What happens, told to whoever subscribed: each event is numbered, made into one line of text and
  * kept once, however many listen, until the last of them has taken it. A subscriber takes lines
- * when it has room for them. One that falls behind by more than EVENTS_BACKLOG_MAX is cut off: so
- * the memory is bounded whoever listens, or does not read. Knows nothing of connections. One
- * thread.
+ * when it has room for them. One that falls behind by more than events.backlog_max bytes is cut
+ * off: so the memory is bounded whoever listens, or does not read. Knows nothing of connections.
+ * One thread.
  */
 #pragma once
 
@@ -40,8 +40,12 @@
 /* What follows the last event for a subscriber that is cut off; no type to subscribe to. */
 #define EVENTS_OVERFLOW "overflow"
 
-/* Bytes of lines that a subscriber may be behind; the newest line is kept in any case. */
-#define EVENTS_BACKLOG_MAX XENSHM_LINE_MAX
+/*
+ * Bytes of lines that a subscriber may be behind, by default; the newest line is kept in any case.
+ * All share these lines, so this is what the daemon keeps for all of them together: some 5,000
+ * events, which is seconds at full speed.
+ */
+#define EVENTS_BACKLOG (2 * 1024 * 1024)
 
 /* A set of types, a bit each in the order of the table. */
 typedef uint32_t events_set;
@@ -73,6 +77,7 @@ struct events {
     struct subscriber_list subscribers;
     struct events_line_list lines; /* that somebody has not taken yet, oldest first; owned */
     size_t backlog;                /* bytes in them */
+    size_t backlog_max;            /* EVENTS_BACKLOG, or what the owner sets */
     uint64_t seq;                  /* number of the last event; 0: none so far */
 };
 

@@ -153,22 +153,24 @@ static int bind_socket(const char *path)
 
 int listener_open(struct listener *listener, struct connections *connections,
                   struct event_base *base, const char *path, const struct access_policy *policy,
-                  uint64_t limit)
+                  uint64_t limit, int fd)
 {
-    int fd = bind_socket(path);
+    bool ours = fd < 0;
 
+    if (ours)
+        fd = bind_socket(path);
     if (fd < 0)
         return fd;
     *listener = (struct listener){
         .connections = connections,
         .policy = *policy,
         .limit = limit,
-        .path = strdup(path),
+        .path = ours ? strdup(path) : NULL,
         .fd = fd,
         .event = event_new(base, fd, EV_READ | EV_PERSIST, on_client, listener),
         .retry = event_new(base, -1, 0, on_retry, listener),
     };
-    if (!listener->path || !listener->event || !listener->retry) {
+    if ((ours && !listener->path) || !listener->event || !listener->retry) {
         listener_close(listener);
         return -ENOMEM;
     }
@@ -187,10 +189,9 @@ void listener_close(struct listener *listener)
         event_free(listener->event);
     if (listener->retry)
         event_free(listener->retry);
-    if (listener->path) {
+    if (listener->path)
         unlink(listener->path);
-        close(listener->fd);
-        free(listener->path);
-    }
+    free(listener->path);
+    cleanup_close(&listener->fd);
     *listener = (struct listener){ .fd = -1 };
 }

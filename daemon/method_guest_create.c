@@ -6,6 +6,7 @@
 #include "message.h"
 #include "methods.h"
 #include "operation_create.h"
+#include "share_params.h"
 
 struct args {
     json_t *config;
@@ -26,54 +27,34 @@ const struct params_field method_guest_create_fields[] = {
 METHOD_ARGS_FIT(struct args);
 
 /* One of `shares`. */
-struct share {
-    uint64_t size;
-    const char *segment;
-    const char *name;
-    const char *pool;
-    struct params_address address;
+struct one {
+    struct share_params share;
 };
 
 static const struct params_field share_fields[] = {
-    PARAMS_FIELD(PARAMS_SIZE, struct share, size, false, ""),
-    PARAMS_FIELD(PARAMS_NAME, struct share, segment, false, ""),
-    PARAMS_FIELD(PARAMS_NAME, struct share, name, false, ""),
-    PARAMS_FIELD(PARAMS_STRING, struct share, pool, false, ""),
-    PARAMS_FIELD(PARAMS_PLACE, struct share, address, false, ""),
+    SHARE_PARAMS_FIELDS(struct one, share),
     PARAMS_END,
 };
-
-static int check_share(const struct share *share, struct error *error)
-{
-    if (!share->size == !share->segment)
-        return error_set(error, MESSAGE_INVALID_PARAMS,
-                         "Invalid params: give either 'size' or 'segment' for each of 'shares'");
-    if (share->segment && (share->name || share->pool))
-        return error_set(error, MESSAGE_INVALID_PARAMS,
-                         "Invalid params: '%s' is for a new segment, not for an existing one",
-                         share->name ? "name" : "pool");
-    return 0;
-}
 
 static int read_share(struct request *request, json_t *item, struct create_share *ret_share,
                       struct error *error)
 {
-    struct share share = { 0 };
-    struct state_pool *pool = NULL;
+    struct one one = { 0 };
+    const struct share_params *share = &one.share;
+    struct state_pool *pool;
 
     if (!json_is_object(item))
         return error_set(error, MESSAGE_INVALID_PARAMS,
                          "Invalid params: 'shares' must be an array of objects");
-    if (params_decode(share_fields, item, &share, error) || check_share(&share, error))
+    if (params_decode(share_fields, item, &one, error) ||
+        share_params_check(share, " for each of 'shares'", request->state, &pool, error))
         return error->code;
-    if (share.pool && !(pool = state_find_pool(request->state, share.pool)))
-        return error_set(error, XENSHM_POOL_UNKNOWN, "no pool is called '%s'", share.pool);
     *ret_share = (struct create_share){
-        .size = share.size,
-        .segment = share.segment,
-        .name = share.name,
+        .size = share->size,
+        .segment = share->segment,
+        .name = share->name,
         .pool = pool,
-        .address = share.address,
+        .address = share->address,
     };
     return 0;
 }

@@ -36,7 +36,9 @@ void reload_apply_limits(struct reload *reload)
         .restart_grace = config->restart_grace,
         .builders = config->builders,
         .builder_timeout = config->builder_timeout,
+        .overflow_wait = config->overflow_wait,
     };
+    reload->state->events.backlog_max = config->event_backlog;
     reload->state->guests.restart_grace = config->restart_grace;
     reload->state->compatible = config->guest_compatible;
 }

@@ -86,7 +86,8 @@ class Listener(Client):
 class EventsTest(DaemonTest):
     options = ("--guest", "alpha", "beta", "gamma", "--pool", "4M")
     # An allocation that is to wait does so until it is let go.
-    config = "[daemon]\nholder-wait = 60\n"
+    config = ("[daemon]\nholder-wait = 60\noverflow-wait = 5\n"
+              "[limits]\nevent-backlog = 256K\n")
     growth = 24 * MIB
 
     def setUp(self):
@@ -642,6 +643,45 @@ class Many(EventsTest):
         self.churn(10)
         self.expect(quick, self.emitted - 19, self.emitted)
         self.assertEqual(listeners[-1].event()["seq"], 2)
+
+
+class Crowd(EventsTest):
+    """10,000 events as fast as they can be made, for 50 of whom one never reads."""
+    config = ""  # the defaults
+    listeners = 50
+    pairs = 5000
+
+    def drive(self):
+        """Always 16 requests under way, and the next as soon as there is room."""
+        ids = []
+        for _ in range(self.pairs):
+            ids.append(self.client.request("guest.attach", guest="beta", segment="shared"))
+            ids.append(self.client.request("guest.detach", guest="beta"))
+            while len(ids) > 16:
+                self.client.finish(ids.pop(0))
+        for id_ in ids:
+            self.client.finish(id_)
+
+    def read_all(self, listener, problems):
+        try:
+            self.expect(listener, self.emitted + 1, self.emitted + 2 * self.pairs)
+        except Exception as error:  # told by the test, not by its thread
+            problems.append(error)
+
+    def test_all_that_read_get_all(self):
+        before = self.daemon.resident()
+        silent = self.listener()
+        listeners = [self.listener() for _ in range(self.listeners - 1)]
+        problems, threads = [], []
+        for listener in listeners:
+            threads.append(threading.Thread(target=self.read_all, args=(listener, problems)))
+            threads[-1].start()
+        self.drive()
+        self.assertLess(self.daemon.resident() - before, self.growth)
+        for thread in threads:
+            thread.join()
+        self.assertEqual(problems, [])
+        self.assertGreater(self.expect_overflow(silent, self.emitted + 1), 100)
 
 
 @unittest.skipUnless(os.getuid() == 0, "only root can become others")

@@ -600,7 +600,7 @@ class AgainAndAgain(RebootTest):
         return segment["state"] == "mapping" and segment["attachments"][0]["state"] == "waiting"
 
     # How many requests take the daemon so long that it has begun and has not ended.
-    COUNTS = (100, 200, 400, 50, 800, 25) * 3
+    COUNTS = (100, 200, 400, 50, 800, 25) * 12
 
     def test_reboots_again(self):
         destroy = "sim.guest.destroy", {"name": "alpha"}

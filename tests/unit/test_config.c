@@ -85,6 +85,8 @@ static void test_defaults(void **state)
     assert_string_equal(config.path, path);
     assert_int_equal(config.restart_grace, 60000);
     assert_int_equal(config.holder_wait, 5000);
+    assert_int_equal(config.overflow_wait, 60000);
+    assert_int_equal(config.event_backlog, 2 << 20);
     assert_int_equal(config.order_count, 0);
     config_clear(&config);
     /* An empty one. */
@@ -109,6 +111,24 @@ static void test_restart_grace(void **state)
     for (size_t i = 0; i < ELEMENTS(bad); i++) {
         snprintf(text, sizeof(text), "[daemon]\nrestart-grace = %s\n", bad[i]);
         assert_bad(text, 2, "restart-grace", "not a legal value");
+    }
+}
+
+static void test_event_backlog(void **state)
+{
+    static const char *const bad[] = { "", "0", "65535", "65M", "2 M", "-64K", "much" };
+    struct config config;
+    char text[64];
+
+    read_good("[limits]\nevent-backlog = 64K\n", &config);
+    assert_int_equal(config.event_backlog, 65536);
+    config_clear(&config);
+    read_good("[limits]\nevent-backlog = 67108864\n", &config);
+    assert_int_equal(config.event_backlog, 64 << 20);
+    config_clear(&config);
+    for (size_t i = 0; i < ELEMENTS(bad); i++) {
+        snprintf(text, sizeof(text), "[limits]\nevent-backlog = %s\n", bad[i]);
+        assert_bad(text, 2, "event-backlog", "not a legal value");
     }
 }
 
@@ -332,11 +352,17 @@ static void test_without_memory(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_defaults),        cmocka_unit_test(test_restart_grace),
-        cmocka_unit_test(test_segments),        cmocka_unit_test(test_the_last_key_counts),
-        cmocka_unit_test(test_names),           cmocka_unit_test(test_a_name_twice),
-        cmocka_unit_test(test_a_missing_size),  cmocka_unit_test(test_bad_values),
-        cmocka_unit_test(test_a_broken_header), cmocka_unit_test(test_many_segments),
+        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_restart_grace),
+        cmocka_unit_test(test_event_backlog),
+        cmocka_unit_test(test_segments),
+        cmocka_unit_test(test_the_last_key_counts),
+        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_a_name_twice),
+        cmocka_unit_test(test_a_missing_size),
+        cmocka_unit_test(test_bad_values),
+        cmocka_unit_test(test_a_broken_header),
+        cmocka_unit_test(test_many_segments),
         cmocka_unit_test(test_without_memory),
     };
 

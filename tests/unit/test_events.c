@@ -10,6 +10,8 @@
 #include "events.h"
 #include "fault.h"
 
+#define BACKLOG (256 * 1024)
+
 /* A listener that takes everything at once, or nothing. */
 struct listener {
     struct subscriber subscriber;
@@ -276,11 +278,12 @@ static void test_too_far_behind(void **state)
     uint64_t most;
 
     events_init(&events);
+    events.backlog_max = BACKLOG;
     subscribe(&events, &slow, EVENTS_ALL);
     subscribe(&events, &leaves, EVENTS_ALL);
     subscribe(&events, &quick, EVENTS_ALL);
     emit_large(&events, "segment.freed", 1000);
-    most = EVENTS_BACKLOG_MAX / events.backlog;
+    most = BACKLOG / events.backlog;
     assert_true(take(&slow));
     for (uint64_t n = 2; n < most; n++)
         emit_large(&events, "segment.freed", 1000);
@@ -288,7 +291,7 @@ static void test_too_far_behind(void **state)
     assert_int_equal(slow.subscriber.missed, 0);
     while (!slow.subscriber.missed) {
         emit_large(&events, "segment.freed", 1000);
-        assert_true(events.backlog <= EVENTS_BACKLOG_MAX);
+        assert_true(events.backlog <= BACKLOG);
     }
     assert_overflow(&slow, 2);
     assert_null(leaves.subscriber.events);
@@ -317,11 +320,12 @@ static void test_a_very_large_one(void **state)
     struct events events;
 
     events_init(&events);
+    events.backlog_max = BACKLOG;
     subscribe(&events, &behind, EVENTS_ALL);
     subscribe(&events, &quick, EVENTS_ALL);
     emit(&events, "segment.freed");
     subscribe(&events, &idle, EVENTS_ALL);
-    emit_large(&events, "segment.freed", 2 * EVENTS_BACKLOG_MAX);
+    emit_large(&events, "segment.freed", 2 * BACKLOG);
     assert_int_equal(quick.count, 2);
     assert_overflow(&behind, 1);
     assert_int_equal(idle.subscriber.missed, 0);

@@ -19,7 +19,7 @@ static void assert_table(const struct table *table, bool colour, const char *exp
     FILE *out = open_memstream(&text, &size);
 
     assert_non_null(out);
-    assert_int_equal(table_print(table, out, colour), 0);
+    assert_int_equal(table_print(table, out, colour, 0), 0);
     assert_int_equal(fclose(out), 0);
     assert_string_equal(text, expected);
 }
@@ -42,7 +42,7 @@ static void test_table(void **state)
     assert_table(table, false,
                  "NAME     SIZE  STATE        LAST\n"
                  "a       4 KiB  used         x\n"
-                 "longer  1 MiB  quarantined  \n");
+                 "longer  1 MiB  quarantined\n");
 }
 
 /* Escape sequences take no room, and only known states have a colour. */
@@ -55,7 +55,7 @@ static void test_table_in_colour(void **state)
     assert_table(table, true,
                  "\033[1mNAME\033[0m  \033[1mSIZE\033[0m  \033[1mSTATE\033[0m  \033[1mLAST\033[0m\n"
                  "a        1  \033[32mused\033[0m   used\n"
-                 "b        1  odd    \n");
+                 "b        1  odd\n");
 }
 
 /* A name can be anything: the table stays a table, and counts characters, not bytes. */
@@ -80,7 +80,7 @@ static void test_table_of_many_rows(void **state)
 
     for (unsigned i = 0; i < 10000; i++)
         add_row(table, "a", "b", "c", "d");
-    assert_int_equal(table_print(table, out, false), 0);
+    assert_int_equal(table_print(table, out, false, 0), 0);
     assert_int_equal(fclose(out), 0);
     assert_int_equal(size, 10001 * strlen("NAME  SIZE  STATE  LAST\n") - 10000 * 3);
 }
@@ -145,6 +145,29 @@ static void test_size_is_exact(void **state)
     }
 }
 
+static void assert_paragraph(size_t limit, const char *text, const char *expected)
+{
+    _cleanup_(cleanup_free) char *got = NULL;
+    size_t size;
+    FILE *out = open_memstream(&got, &size);
+
+    assert_non_null(out);
+    assert_int_equal(print_paragraph(out, limit, "%s", text), 0);
+    assert_int_equal(fclose(out), 0);
+    assert_string_equal(got, expected);
+}
+
+static void test_paragraph(void **state)
+{
+    assert_paragraph(20, "short", "short\n");
+    assert_paragraph(20, "twenty characters it\nand more", "twenty characters\n  it?and more\n");
+    assert_paragraph(20, "first, exactly this: 18 and this are it: next",
+                     "first, exactly this:\n  18 and this are\n  it: next\n");
+    assert_paragraph(20, "0123456789012345678901234567890123456789",
+                     "01234567890123456789\n  012345678901234567\n  89\n");
+    assert_paragraph(0, "as long as it may be, in one line", "as long as it may be, in one line\n");
+}
+
 static void assert_flat(json_t *value, const char *expected)
 {
     _cleanup_(cleanup_free) char *text = NULL;
@@ -205,6 +228,7 @@ int main(void)
         cmocka_unit_test(test_table_members),
         cmocka_unit_test(test_size),
         cmocka_unit_test(test_size_is_exact),
+        cmocka_unit_test(test_paragraph),
         cmocka_unit_test(test_flat),
         cmocka_unit_test(test_members),
     };

@@ -162,6 +162,8 @@ static void test_by_hand(void **state)
     assert_printable("\xe2\x28\xa1", "?(?");
     assert_printable("\xe0\x80", "??"); /* not cut off: no way to go on from there */
     assert_printable("\xe2\x82\xe2\x82\xac", "??\u20ac");
+    assert_printable("a\u2027\u2028b\u2029\u202e\u202f", "a\u2027???b??????\u202f");
+    assert_printable("\u2065\u2066\u2069\u206a", "\u2065??????\u206a");
 }
 
 int main(void)
