@@ -5,7 +5,6 @@
 #include "attachment.h"
 #include "cleanup.h"
 #include "commands.h"
-#include "connection.h"
 #include "print.h"
 #include "shares.h"
 #include "xenshm.h"
@@ -33,10 +32,20 @@ static enum exit_status show_created(const struct invocation *invocation, json_t
     return STATUS_DONE;
 }
 
-/* Said here, since the daemon would hang up in the middle of such a line. */
+/* Bytes of the request's line; 0: no memory. */
+static size_t request_size(json_t *params)
+{
+    _cleanup_(cleanup_json) json_t *request =
+        json_pack("{s:s, s:i, s:s, s:O}", "jsonrpc", "2.0", "id", 1, "method", "guest.create",
+                  "params", params);
+
+    return request ? json_dumpb(request, NULL, 0, JSON_COMPACT) : 0;
+}
+
+/* Said here, where the file is known. */
 static enum exit_status check_size(const struct invocation *invocation, json_t *params)
 {
-    size_t size = connection_request_size("guest.create", params);
+    size_t size = request_size(params);
     const char *config = invocation_argument(invocation, 0);
 
     if (size == 0)

@@ -39,6 +39,12 @@ static const struct option alloc_options[] = {
     { 0 },
 };
 
+static const struct option apply_options[] = {
+    { "dry-run", 0, NULL, "only show what would be done" },
+    { "prune", 0, NULL, "detach and free segments that are not listed" },
+    { 0 },
+};
+
 static const struct option dt_reserve_options[] = {
     { "size", 0, "SIZE", "size of the pool" },
     { "output", 'o', "FILE", "write the changed tree there; may be IN" },
@@ -177,6 +183,28 @@ static const struct command commands[] = {
         .forms = { "" },
         .help = "show the state of xenshmd",
         .run = cmd_status,
+    },
+    {
+        .name = "apply",
+        .forms = { "FILE [--dry-run] [--prune]" },
+        .min_arguments = 1,
+        .max_arguments = 1,
+        .options = apply_options,
+        .help = "make segments and guests as a layout has them",
+        .notes =
+            "FILE is JSON, '-' is standard input:\n"
+            "  {\"version\": 1, \"segments\": [\n"
+            "    {\"name\": \"data\", \"size\": \"64K\", \"guests\": [{\"guest\": \"guest1\"}]}]}\n"
+            "\n"
+            "apply prints its steps, and does all of them or none. The guests of a\n"
+            "segment are all that are to have it; segments that are not listed stay.\n",
+        .run = cmd_apply,
+    },
+    {
+        .name = "export",
+        .forms = { "" },
+        .help = "print segments and guests as a layout",
+        .run = cmd_export,
     },
     {
         .name = "dt reserve",

@@ -44,6 +44,7 @@ void help_print(FILE *out, const struct command *command);
 void help_print_group(FILE *out, const char *group);
 
 enum exit_status cmd_alloc(const struct invocation *invocation);
+enum exit_status cmd_apply(const struct invocation *invocation);
 enum exit_status cmd_attach(const struct invocation *invocation);
 enum exit_status cmd_create(const struct invocation *invocation);
 enum exit_status cmd_destroy(const struct invocation *invocation);
@@ -52,6 +53,7 @@ enum exit_status cmd_doctor(const struct invocation *invocation);
 enum exit_status cmd_dt_check(const struct invocation *invocation);
 enum exit_status cmd_dt_guest(const struct invocation *invocation);
 enum exit_status cmd_dt_reserve(const struct invocation *invocation);
+enum exit_status cmd_export(const struct invocation *invocation);
 enum exit_status cmd_free(const struct invocation *invocation);
 enum exit_status cmd_guests(const struct invocation *invocation);
 enum exit_status cmd_help(const struct invocation *invocation);

@@ -63,7 +63,7 @@ struct doctor {
 
     /* What the daemon answered; NULL: it did not. */
     json_t *daemon_status, *daemon_error, *pools, *guests, *segments;
-    int unreachable; /* of connection.h */
+    int unreachable; /* what a call returned; 0: the daemon answered */
 };
 
 /* Takes all steps. `root` and `invocation` must outlive the object. */

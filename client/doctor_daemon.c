@@ -6,32 +6,38 @@
 #include <unistd.h>
 
 #include "cleanup.h"
-#include "connection.h"
+#include "clock.h"
 #include "doctor.h"
 #include "print.h"
 #include "segment_state.h"
+#include "xenshm.h"
 
 /* ---- asking */
+
+/* Keeps why the daemon refused. */
+static void keep_refusal(struct doctor *doctor, const struct xenshm *connection)
+{
+    doctor->daemon_error =
+        json_pack("{s:s, s:s, s:s}", "message", xenshm_message(connection), "hint",
+                  xenshm_hint(connection), "name", xenshm_last_name(connection));
+    if (!doctor->daemon_error)
+        doctor->unreachable = -ENOMEM;
+}
 
 /*
  * Takes the result of a call. Returns false when the daemon is not to be asked further; then
  * `unreachable` or `daemon_error` says why.
  */
-static bool ask(struct doctor *doctor, struct connection *connection, const char *method,
+static bool ask(struct doctor *doctor, struct xenshm *connection, const char *method,
                 json_t **ret_result)
 {
-    _cleanup_(cleanup_json) json_t *params = json_object(), *reply = NULL;
-    json_t *error;
+    int r = request_call(connection, method, NULL, ret_result);
 
-    doctor->unreachable = params ? connection_call(connection, method, params, &reply) : -ENOMEM;
-    if (doctor->unreachable)
-        return false;
-    error = json_object_get(reply, "error");
-    if (error)
-        doctor->daemon_error = json_incref(error);
+    if (xenshm_is_refusal(r))
+        keep_refusal(doctor, connection);
     else
-        *ret_result = json_incref(json_object_get(reply, "result"));
-    return !error;
+        doctor->unreachable = r;
+    return r == 0;
 }
 
 /* The array that a result holds, in place of the result. */
@@ -43,7 +49,15 @@ static void unwrap(json_t **result, const char *key)
     *result = array;
 }
 
-/* One conversation, so that one --timeout bounds all of it. */
+/* What is left of --timeout, which bounds the whole conversation. */
+static unsigned seconds_left(const struct doctor *doctor, int64_t started)
+{
+    int64_t spent = clock_milliseconds() - started;
+    int64_t left = (int64_t)doctor->invocation->timeout - spent / 1000;
+
+    return left > 1 ? (unsigned)left : 1;
+}
+
 void doctor_ask_daemon(struct doctor *doctor)
 {
     const struct {
@@ -55,13 +69,16 @@ void doctor_ask_daemon(struct doctor *doctor)
         { "guest.list", "guests", &doctor->guests },
         { "segment.list", "segments", &doctor->segments },
     };
-    _cleanup_(connection_clear) struct connection connection = { .fd = -1 };
+    _cleanup_(cleanup_xenshm) struct xenshm *connection = NULL;
+    int64_t started = clock_milliseconds();
     bool more;
 
-    doctor->unreachable = connection_open(&connection, doctor->socket, doctor->invocation->timeout);
+    doctor->unreachable =
+        xenshm_connect_within(doctor->socket, doctor->invocation->timeout, &connection);
     more = doctor->unreachable == 0;
     for (size_t i = 0; more && i < sizeof(calls) / sizeof(calls[0]); i++) {
-        more = ask(doctor, &connection, calls[i].method, calls[i].result);
+        xenshm_set_timeout(connection, seconds_left(doctor, started));
+        more = ask(doctor, connection, calls[i].method, calls[i].result);
         if (more && calls[i].key)
             unwrap(calls[i].result, calls[i].key);
     }
@@ -102,11 +119,11 @@ void doctor_check_socket(struct doctor *doctor)
 static const char *unreachable_remedy(int r)
 {
     switch (r) {
-    case CONNECTION_E_TIMEOUT:
-    case CONNECTION_E_CLOSED:
+    case -ETIMEDOUT:
+    case -ECONNRESET:
         return "look at its log, then systemctl restart xenshmd: no guest is disturbed by that";
-    case CONNECTION_E_GARBLED:
-    case CONNECTION_E_TOO_LONG:
+    case -EPROTO:
+    case -EMSGSIZE:
         return "see with --socket that this is xenshmd's socket, and that both have one version";
     case -EACCES:
     case -EPERM:
@@ -130,10 +147,9 @@ static void judge_unreachable(struct doctor *doctor)
 /* A caller without the right to read is no fault of the host. */
 static void judge_error(struct doctor *doctor)
 {
-    const json_t *data = json_object_get(doctor->daemon_error, "data");
-    const char *hint = json_string_value(json_object_get(data, "hint"));
+    const char *hint = print_member(doctor->daemon_error, "hint");
     const char *message = print_member(doctor->daemon_error, "message");
-    const char *name = print_member(data, "name");
+    const char *name = print_member(doctor->daemon_error, "name");
 
     if (strcmp(name, "PERMISSION_DENIED") == 0)
         doctor_blame(doctor, DOCTOR_WARNING,
@@ -141,8 +157,8 @@ static void judge_error(struct doctor *doctor)
                      "xenshm-read (may look)",
                      "answers, but you may not even look: %s", message);
     else
-        doctor_blame(doctor, DOCTOR_PROBLEM, hint && *hint ? hint : "see its log", "%s (%s)",
-                     message, name);
+        doctor_blame(doctor, DOCTOR_PROBLEM, *hint ? hint : "see its log", "%s (%s)", message,
+                     name);
 }
 
 void doctor_check_daemon(struct doctor *doctor)

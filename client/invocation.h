@@ -75,8 +75,19 @@ enum exit_status invocation_call(const struct invocation *invocation, const char
 enum exit_status invocation_ask(const struct invocation *invocation, const char *method,
                                 json_t *params, json_t **ret_result);
 
+struct xenshm;
+
 /*
- * One line: why nobody answered at `path`; `r` is what a function of connection.h returned. The
+ * xenshm_call() on values instead of texts: `params` is borrowed, *ret_result a new reference.
+ * Returns what xenshm_call() returns.
+ */
+int request_call(struct xenshm *connection, const char *method, const json_t *params,
+                 json_t **ret_result);
+/* For _cleanup_(). */
+void cleanup_xenshm(struct xenshm **connection);
+
+/*
+ * One line: why nobody answered at `path`; `r` is what a function of xenshm.h returned. The
  * caller frees it; NULL: no memory.
  */
 char *unreachable_reason(const struct invocation *invocation, const char *path, int r);

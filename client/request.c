@@ -6,10 +6,10 @@
 
 #include "cleanup.h"
 #include "commands.h"
-#include "connection.h"
 #include "invocation.h"
+#include "message.h"
 #include "print.h"
-#include "utf8.h"
+#include "xenshm.h"
 
 enum exit_status params_add(const struct invocation *invocation, json_t *params, const char *key,
                             const char *text)
@@ -27,18 +27,17 @@ char *unreachable_reason(const struct invocation *invocation, const char *path, 
     int n;
 
     switch (r) {
-    case CONNECTION_E_TIMEOUT:
+    case -ETIMEDOUT:
         n = asprintf(&text, "no answer from xenshmd at %s within %u s", path, invocation->timeout);
         break;
-    case CONNECTION_E_CLOSED:
+    case -ECONNRESET:
         n = asprintf(&text, "xenshmd at %s closed the connection before the reply", path);
         break;
-    case CONNECTION_E_GARBLED:
+    case -EPROTO:
         n = asprintf(&text, "what answers at %s is not xenshmd", path);
         break;
-    case CONNECTION_E_TOO_LONG:
-        n = asprintf(&text, "the reply of xenshmd at %s is longer than %d MiB", path,
-                     CONNECTION_REPLY_MAX / 1024 / 1024);
+    case -EMSGSIZE:
+        n = asprintf(&text, "the reply of xenshmd at %s is longer than 256 MiB", path);
         break;
     default:
         n = asprintf(&text, "cannot reach xenshmd at %s: %s", path, strerror(-r));
@@ -50,15 +49,15 @@ char *unreachable_reason(const struct invocation *invocation, const char *path, 
 static const char *unreachable_advice(const struct invocation *invocation, int r)
 {
     switch (r) {
-    case CONNECTION_E_TIMEOUT:
+    case -ETIMEDOUT:
         if (invocation->command && invocation->command->timeout)
             return "it goes on with what it has begun, see 'xenshmctl guests'";
         return "the request may still be carried out, see the daemon's log";
-    case CONNECTION_E_CLOSED:
+    case -ECONNRESET:
         return "see the daemon's log";
-    case CONNECTION_E_GARBLED:
+    case -EPROTO:
         return "see --socket";
-    case CONNECTION_E_TOO_LONG:
+    case -EMSGSIZE:
         return NULL;
     case -EACCES:
     case -EPERM:
@@ -83,24 +82,32 @@ static enum exit_status complain_unreachable(const struct invocation *invocation
 }
 
 /* `xenshmctl: attach: pool 'a' is full (POOL_FULL)`, and the remedy for people. */
-static enum exit_status complain_refused(const struct invocation *invocation, const json_t *error)
+static enum exit_status complain_refused(const struct invocation *invocation,
+                                         const struct xenshm *connection, int code)
 {
-    const json_t *data = json_object_get(error, "data");
-    const char *name = json_string_value(json_object_get(data, "name"));
-    const char *hint = json_string_value(json_object_get(data, "hint"));
-    const char *message = print_member(error, "message");
-    _cleanup_(cleanup_free) char *remedy = NULL;
+    const char *name = xenshm_last_name(connection), *hint = xenshm_hint(connection);
 
-    if (name)
-        complain(invocation, "%s (%s)", message, name);
+    if (*name)
+        complain(invocation, "%s (%s)", xenshm_message(connection), name);
     else
-        complain(invocation, "%s (error %lld)", message,
-                 (long long)json_integer_value(json_object_get(error, "code")));
-    if (hint && *hint && isatty(STDERR_FILENO)) {
-        remedy = print_value(json_object_get(data, "hint"));
-        fprintf(stderr, "  hint: %s\n", remedy ? remedy : "");
-    }
+        complain(invocation, "%s (error %d)", xenshm_message(connection), code);
+    if (*hint && isatty(STDERR_FILENO))
+        fprintf(stderr, "  hint: %s\n", hint);
     return STATUS_REFUSED;
+}
+
+static enum exit_status complain_failed(const struct invocation *invocation,
+                                        const struct xenshm *connection, int r)
+{
+    if (r == -ENOMEM)
+        return complain_memory(invocation);
+    if (xenshm_is_refusal(r))
+        return complain_refused(invocation, connection, r);
+    if (connection && (r == -E2BIG || r == -EINVAL)) {
+        complain(invocation, "%s", xenshm_message(connection));
+        return STATUS_REFUSED;
+    }
+    return complain_unreachable(invocation, r);
 }
 
 enum exit_status show_json(const struct invocation *invocation, const json_t *result)
@@ -130,28 +137,39 @@ static enum exit_status show_result(const struct invocation *invocation, json_t 
     return invocation->json ? show_json(invocation, result) : show(invocation, result);
 }
 
+void cleanup_xenshm(struct xenshm **connection)
+{
+    xenshm_close(*connection);
+}
+
+int request_call(struct xenshm *connection, const char *method, const json_t *params,
+                 json_t **ret_result)
+{
+    _cleanup_(cleanup_free) char *text = NULL, *result = NULL;
+    int r;
+
+    if (params) {
+        text = message_text(params);
+        if (!text)
+            return -ENOMEM;
+    }
+    r = xenshm_call(connection, method, text, &result);
+    if (r)
+        return r;
+    *ret_result = json_loads(result, JSON_DECODE_ANY, NULL);
+    return *ret_result ? 0 : -ENOMEM;
+}
+
 enum exit_status invocation_ask(const struct invocation *invocation, const char *method,
                                 json_t *params, json_t **ret_result)
 {
-    _cleanup_(connection_clear) struct connection connection = { .fd = -1 };
-    _cleanup_(cleanup_json) json_t *no_params = NULL, *reply = NULL;
-    json_t *error;
+    _cleanup_(cleanup_xenshm) struct xenshm *connection = NULL;
     int r;
 
-    if (!params)
-        params = no_params = json_object();
-    r = connection_open(&connection, invocation->socket_path, invocation->timeout);
+    r = xenshm_connect_within(invocation->socket_path, invocation->timeout, &connection);
     if (r == 0)
-        r = connection_call(&connection, method, params, &reply);
-    if (r == -ENOMEM)
-        return complain_memory(invocation);
-    if (r)
-        return complain_unreachable(invocation, r);
-    error = json_object_get(reply, "error");
-    if (json_is_object(error))
-        return complain_refused(invocation, error);
-    *ret_result = json_incref(json_object_get(reply, "result"));
-    return STATUS_DONE;
+        r = request_call(connection, method, params, ret_result);
+    return r ? complain_failed(invocation, connection, r) : STATUS_DONE;
 }
 
 enum exit_status invocation_call(const struct invocation *invocation, const char *method,

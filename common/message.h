@@ -43,7 +43,7 @@ int message_parse(const char *line, size_t length, json_t **ret_value, struct er
  */
 int message_read_request(json_t *value, struct message_request *ret_request, struct error *error);
 
-/* The text of an object or array, in one line; the caller frees it. NULL without memory. */
+/* The text of any value, in one line; the caller frees it. NULL without memory. */
 char *message_text(const json_t *value);
 
 /* Replies. `id` NULL stands for null; `result` is stolen. New reference, or NULL without memory. */

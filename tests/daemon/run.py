@@ -88,6 +88,7 @@ def each_test(suite):
 def load(files):
     sys.path.insert(0, str(HERE))
     for file in files:
+        sys.path.append(str(pathlib.Path(file).resolve().parent))
         module = importlib.import_module(pathlib.Path(file).stem)
         yield from each_test(unittest.defaultTestLoader.loadTestsFromModule(module))
 

@@ -139,6 +139,19 @@ def check_client():
                 yield f"client/{path.name} includes the daemon's {name}"
 
 
+def check_library():
+    """libxenshm knows nothing of xenshmctl, which knows only the library's public headers."""
+    folder = ROOT / "client" / "libxenshm"
+    homes = {"library": [folder, ROOT / "common", ROOT / "include"],
+             "client": [ROOT / "client", ROOT / "common", ROOT / "include"]}
+    for path in sources("client"):
+        side = "library" if path.parent == folder else "client"
+        for name in includes(path):
+            if name[0] == '"' and not any((home / name.strip('"')).exists()
+                                          for home in homes[side]):
+                yield f"{path.relative_to(ROOT)} includes {name}, which is not the {side}'s"
+
+
 def check_xen():
     for path in sources("common", "daemon", "client", "include"):
         if path.name.startswith(("hypervisor_xen", "backend_xen")):
@@ -176,7 +189,7 @@ def check_pool_memory():
                 yield f"daemon/{path.name}:{number}: touches pool memory"
 
 
-CHECKS = [check_licence, check_levels, check_builder, check_common, check_client, check_xen, check_devtree, check_pure,
+CHECKS = [check_licence, check_levels, check_builder, check_common, check_client, check_library, check_xen, check_devtree, check_pure,
           check_pool_memory]
 
 
