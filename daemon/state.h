@@ -15,6 +15,7 @@
 #include "events.h"
 #include "guest.h"
 #include "hypervisor.h"
+#include "metrics.h"
 #include "operation.h"
 #include "order.h"
 #include "pool.h"
@@ -49,6 +50,7 @@ struct state {
     struct operations operations;
     struct orders orders;
     struct events events;
+    struct metrics metrics;
     struct state_limits limits;
     uint64_t holders_version;      /* of guests, as of the last pool_set_foreign() */
     struct event *reconcile_event; /* made active to have reconcile() run soon */
