@@ -6,6 +6,7 @@
 #include "cleanup.h"
 #include "commands.h"
 #include "print.h"
+#include "remote.h"
 #include "shares.h"
 #include "xenshm.h"
 #include "xl_config.h"
@@ -83,6 +84,9 @@ enum exit_status cmd_create(const struct invocation *invocation)
     _cleanup_(cleanup_json) json_t *params = json_object();
     enum exit_status status;
 
+    /* The file, and xl which translates it, are over there; standard input is here. */
+    if (invocation->host && strcmp(invocation_argument(invocation, 0), "-") != 0)
+        return remote_run(invocation, NULL, invocation->timeout);
     if (!params)
         return complain_memory(invocation);
     status = make_params(invocation, params);

@@ -36,7 +36,7 @@ static void print_overview(FILE *out)
 {
     const struct command *command;
 
-    fputs("usage: xenshmctl [--socket PATH] [--json] [--timeout SEC] COMMAND\n"
+    fputs("usage: xenshmctl [--socket PATH | --host URL] [--json] [--timeout SEC] COMMAND\n"
           "\n"
           "Shares reserved pages of this host with Xen guests, through xenshmd.\n"
           "\n"
@@ -50,6 +50,7 @@ static void print_overview(FILE *out)
     fputs("\nGUEST is a name, a domid or a UUID. SIZE is a number of bytes, or one with K,\n"
           "M or G (powers of 1024). 'xenshmctl COMMAND --help' explains a command.\n"
           "XENSHM_SOCKET is the default of --socket, otherwise " XENSHM_DEFAULT_SOCKET ".\n"
+          "XENSHM_HOST is that of --host, with which --socket is a path over there.\n"
           "Exit status: 0 done, 1 refused, 2 usage, 3 daemon not reachable.\n",
           out);
 }

@@ -4,11 +4,14 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "remote.h"
+
 /* A guest's bootloader or hotplug scripts may take minutes. */
 #define BUILD_TIMEOUT 600
 
 const struct option global_options[] = {
     { "socket", 0, "PATH", "where xenshmd listens" },
+    { "host", 0, "URL", "the xenshmd of ssh://[USER@]HOST[:PORT][/PATH]" },
     { "json", 0, NULL, "print the daemon's result as one line of JSON" },
     { "timeout", 0, "SEC", "seconds to wait (60; create and destroy: 600)" },
     { "help", 'h', NULL, "print this help" },
@@ -71,6 +74,18 @@ static const struct option dt_guest_options[] = {
     { "base", 0, "FILE", "the guest's own tree, to be added to" },
     { "compatible", 0, "TEXT", "what the guest's UIO driver goes by (uio-dev)" },
     { "address", 0, "ADDR", "place in the guest, of a single segment" },
+    { 0 },
+};
+
+static const struct option read_options[] = {
+    { "raw", 0, NULL, "the bytes as they are, also on a terminal" },
+    { "hex", 0, NULL, "a dump for people, also elsewhere" },
+    { 0 },
+};
+
+static const struct option watch_options[] = {
+    { "type", 0, "TYPE", "only events of this type; may be given again" },
+    { "count", 0, "N", "end after N events" },
     { 0 },
 };
 
@@ -185,6 +200,38 @@ static const struct command commands[] = {
         .run = cmd_status,
     },
     {
+        .name = "read",
+        .forms = { "NAME [OFFSET [LENGTH]] [--raw | --hex]" },
+        .min_arguments = 1,
+        .max_arguments = 3,
+        .options = read_options,
+        .help = "copy bytes of a segment to standard output",
+        .notes = "OFFSET and LENGTH are numbers of bytes like SIZE, or 0x...; without them all of\n"
+                 "the segment is read. On a terminal they show as a dump.\n",
+        .run = cmd_read,
+    },
+    {
+        .name = "write",
+        .forms = { "NAME [OFFSET]" },
+        .min_arguments = 1,
+        .max_arguments = 2,
+        .help = "copy standard input into a segment",
+        .notes =
+            "OFFSET is a number of bytes like SIZE, or 0x... All of standard input is\n"
+            "written, or, where it does not fit, nothing; what is behind it stays.\n",
+        .run = cmd_write,
+    },
+    {
+        .name = "watch",
+        .forms = { "[--type TYPE]... [--count N]" },
+        .options = watch_options,
+        .help = "show what happens, as it happens",
+        .notes = "A line for each event: local time, type and object; as JSON the event as it\n"
+                 "comes. The time-out is for connecting. Ends with xenshmd (exit status 3), when\n"
+                 "nobody reads its output, or by a signal.\n",
+        .run = cmd_watch,
+    },
+    {
         .name = "apply",
         .forms = { "FILE [--dry-run] [--prune]" },
         .min_arguments = 1,
@@ -225,6 +272,7 @@ static const struct command commands[] = {
         .max_arguments = 1,
         .options = dt_reserve_options,
         .help = "reserve pages in a host's device tree",
+        .host = HOST_NONE,
         .run = cmd_dt_reserve,
     },
     {
@@ -234,6 +282,7 @@ static const struct command commands[] = {
         .max_arguments = 1,
         .options = dt_check_options,
         .help = "find mistakes in a host's device tree",
+        .host = HOST_NONE,
         .run = cmd_dt_check,
     },
     {
@@ -250,7 +299,18 @@ static const struct command commands[] = {
         .name = "doctor",
         .forms = { "" },
         .help = "find what is wrong on this host, and the remedy",
+        .host = HOST_DOES,
         .run = cmd_doctor,
+    },
+    {
+        .name = "proxy",
+        .forms = { "" },
+        .help = "join standard input and output with xenshmd",
+        .notes = "What comes on standard input goes to xenshmd's socket, its answers to standard\n"
+                 "output, as they are: JSON-RPC, an object a line. ssh runs this on a host that\n"
+                 "xenshmctl is told to ask.\n",
+        .host = HOST_NONE,
+        .run = cmd_proxy,
     },
     {
         .name = "help",
@@ -258,6 +318,7 @@ static const struct command commands[] = {
         .max_arguments = 2,
         .help = "explain a command",
         .notes = "With --json the tables of commands and options are printed, for programs.\n",
+        .host = HOST_NONE,
         .run = cmd_help,
     },
     {
@@ -362,5 +423,9 @@ enum exit_status commands_run(const struct invocation *invocation)
         return STATUS_USAGE;
     }
     status = check_count(invocation);
-    return status ? status : invocation->command->run(invocation);
+    if (status != STATUS_DONE)
+        return status;
+    if (invocation->host && invocation->command->host == HOST_DOES)
+        return remote_run(invocation, NULL, invocation->timeout);
+    return invocation->command->run(invocation);
 }

@@ -11,6 +11,13 @@
 
 #define COMMAND_FORMS_MAX 2
 
+/* What --host, or $XENSHM_HOST, is for a command. */
+enum host_use {
+    HOST_ASKED = 0, /* the command asks xenshmd, here or there, or sees to it by itself */
+    HOST_DOES,      /* it is about its host: the xenshmctl over there carries it out */
+    HOST_NONE,      /* only for this host: --host is refused, the variable does not count */
+};
+
 struct command {
     const char *name;
     const char *forms[COMMAND_FORMS_MAX]; /* what may follow the name, one way a form */
@@ -21,6 +28,7 @@ struct command {
     const char *notes;            /* more lines of help; NULL: none */
     bool hidden;                  /* for programs: not in the help */
     unsigned timeout;             /* seconds to wait for the daemon; 0: as for most */
+    enum host_use host;
     enum exit_status (*run)(const struct invocation *invocation);
 };
 
@@ -65,4 +73,8 @@ enum exit_status cmd_list(const struct invocation *invocation);
 enum exit_status cmd_map(const struct invocation *invocation);
 enum exit_status cmd_metrics(const struct invocation *invocation);
 enum exit_status cmd_pools(const struct invocation *invocation);
+enum exit_status cmd_proxy(const struct invocation *invocation);
+enum exit_status cmd_read(const struct invocation *invocation);
 enum exit_status cmd_status(const struct invocation *invocation);
+enum exit_status cmd_watch(const struct invocation *invocation);
+enum exit_status cmd_write(const struct invocation *invocation);

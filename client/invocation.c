@@ -9,6 +9,8 @@
 
 #include "cleanup.h"
 #include "commands.h"
+#include "host.h"
+#include "link.h"
 #include "print.h"
 #include "utf8.h"
 #include "xenshm.h"
@@ -19,7 +21,11 @@
 
 void invocation_clear(struct invocation *invocation)
 {
+    link_free(invocation->link);
     options_clear(&invocation->options);
+    if (invocation->host)
+        host_clear(invocation->host);
+    free(invocation->host);
     free(invocation->arguments);
     *invocation = (struct invocation){ 0 };
 }
@@ -169,6 +175,44 @@ static void read_socket(struct invocation *invocation)
         invocation->socket_path = XENSHM_DEFAULT_SOCKET;
 }
 
+/* `source` is what the URL was given by. */
+static enum exit_status take_host(struct invocation *invocation, const char *source,
+                                  const char *url)
+{
+    const char *problem;
+    int r;
+
+    invocation->host = calloc(1, sizeof(*invocation->host));
+    r = invocation->host ? host_parse(url, invocation->host, &problem) : -ENOMEM;
+    if (r < 0)
+        return complain_memory(invocation);
+    if (r == HOST_E_PASSWORD)
+        return complain_usage(invocation, "%s %s", source, problem);
+    if (r)
+        return complain_usage(invocation, "%s '%s' %s", source, url, problem);
+    invocation->place = url;
+    return STATUS_DONE;
+}
+
+/* Help is there whatever the variable says. */
+static enum exit_status read_host(struct invocation *invocation)
+{
+    const char *url = options_value(&invocation->options, "host"),
+               *variable = getenv("XENSHM_HOST");
+    bool only_here = invocation->command && invocation->command->host == HOST_NONE;
+
+    invocation->place = invocation->socket_path;
+    if (url && only_here)
+        return complain_usage(invocation, "this works on this host only; log in to the other one "
+                                          "for it, and leave out --host");
+    if (url)
+        return take_host(invocation, "host", url);
+    if (!variable || !*variable || only_here || !invocation->command ||
+        options_has(&invocation->options, "help") || options_has(&invocation->options, "version"))
+        return STATUS_DONE;
+    return take_host(invocation, "XENSHM_HOST", variable);
+}
+
 static enum exit_status begin(struct invocation *invocation, char **argv)
 {
     size_t words = 0;
@@ -177,7 +221,9 @@ static enum exit_status begin(struct invocation *invocation, char **argv)
         words++;
     *invocation = (struct invocation){ 0 };
     invocation->arguments = calloc(words + 1, sizeof(*invocation->arguments));
-    if (!invocation->arguments || options_init(&invocation->options, argv, global_options) < 0)
+    invocation->link = link_new();
+    if (!invocation->arguments || !invocation->link ||
+        options_init(&invocation->options, argv, global_options) < 0)
         return complain_memory(invocation);
     return STATUS_DONE;
 }
@@ -192,7 +238,9 @@ enum exit_status invocation_read(struct invocation *invocation, char **argv)
         return status;
     invocation->json = options_has(&invocation->options, "json");
     read_socket(invocation);
-    return read_timeout(invocation);
+    if (read_timeout(invocation) != STATUS_DONE)
+        return STATUS_USAGE;
+    return read_host(invocation);
 }
 
 enum exit_status invocation_read_begun(struct invocation *invocation, char **argv,
@@ -216,5 +264,6 @@ enum exit_status invocation_read_begun(struct invocation *invocation, char **arg
     if (!options_has(options, "timeout"))
         invocation->timeout = TIMEOUT_TYPING;
     read_socket(invocation);
+    invocation->place = invocation->socket_path;
     return status;
 }

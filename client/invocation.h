@@ -14,6 +14,8 @@
 #include "options.h"
 
 struct command;
+struct host;
+struct link;
 struct table;
 
 enum exit_status {
@@ -29,8 +31,11 @@ struct invocation {
     struct options options;
     const char **arguments; /* owned, the words are argv's; without the command itself */
     size_t argument_count;
-    const char *socket_path;
-    unsigned timeout; /* seconds */
+    const char *socket_path; /* on this host */
+    struct host *host;       /* owned; NULL: this one */
+    struct link *link;       /* owned; the way to xenshmd */
+    const char *place;       /* where xenshmd is, for complaints: the socket, or the host's URL */
+    unsigned timeout;        /* seconds */
     bool json;
 };
 
@@ -98,6 +103,12 @@ void cleanup_xenshm(struct xenshm **connection);
  * caller frees it; NULL: no memory.
  */
 char *unreachable_reason(const struct invocation *invocation, const char *path, int r);
+
+/*
+ * Says why a call on the invocation's connection failed; `r` is what a function of xenshm.h
+ * returned. Returns STATUS_REFUSED or STATUS_UNREACHABLE.
+ */
+enum exit_status complain_call(const struct invocation *invocation, int r);
 
 /* Prints a result as one line of JSON. */
 enum exit_status show_json(const struct invocation *invocation, const json_t *result);

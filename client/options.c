@@ -22,7 +22,7 @@ void options_clear(struct options *options)
     *options = (struct options){ 0 };
 }
 
-static bool is_option(const char *word)
+bool options_is_option(const char *word)
 {
     bool number = word[0] == '-' && word[1] >= '0' && word[1] <= '9';
 
@@ -74,7 +74,7 @@ int options_next(struct options *options, const char **ret_argument)
 
     while (*options->next) {
         options->word = *options->next++;
-        if (options->only_arguments || !is_option(options->word)) {
+        if (options->only_arguments || !options_is_option(options->word)) {
             *ret_argument = options->word;
             options->argument_count++;
             return 0;

@@ -46,6 +46,9 @@ enum {
 int options_init(struct options *options, char **argv, const struct option *global);
 void options_clear(struct options *options);
 
+/* True for a word that is an argument only after `--`. */
+bool options_is_option(const char *word);
+
 /*
  * Takes in the options up to the next argument; *ret_argument is NULL at the end of the line.
  * Returns 0 or a refusal.

@@ -7,6 +7,7 @@
 #include "cleanup.h"
 #include "commands.h"
 #include "invocation.h"
+#include "link.h"
 #include "message.h"
 #include "print.h"
 #include "xenshm.h"
@@ -56,6 +57,8 @@ static const char *unreachable_advice(const struct invocation *invocation, int r
     case -ECONNRESET:
         return "see the daemon's log";
     case -EPROTO:
+        if (invocation->host)
+            return "does a login script over there print something?";
         return "see --socket";
     case -EMSGSIZE:
         return NULL;
@@ -63,17 +66,19 @@ static const char *unreachable_advice(const struct invocation *invocation, int r
     case -EPERM:
         return "ask as root, or become a member of the group that may";
     default:
-        return "is it running?";
+        return invocation->host ? NULL : "is it running?";
     }
 }
 
 /* Nobody answered: which socket, and what to do. */
 static enum exit_status complain_unreachable(const struct invocation *invocation, int r)
 {
-    _cleanup_(cleanup_free) char *reason =
-        unreachable_reason(invocation, invocation->socket_path, r);
+    _cleanup_(cleanup_free) char *reason = unreachable_reason(invocation, invocation->place, r);
     const char *advice = unreachable_advice(invocation, r);
 
+    if (r == -ECONNRESET && link_explain(invocation))
+        return STATUS_UNREACHABLE;
+    link_close(invocation);
     if (reason)
         complain(invocation, "%s%s%s", reason, advice ? "; " : "", advice ? advice : "");
     else
@@ -96,9 +101,10 @@ static enum exit_status complain_refused(const struct invocation *invocation,
     return STATUS_REFUSED;
 }
 
-static enum exit_status complain_failed(const struct invocation *invocation,
-                                        const struct xenshm *connection, int r)
+enum exit_status complain_call(const struct invocation *invocation, int r)
 {
+    const struct xenshm *connection = link_connection(invocation);
+
     if (r == -ENOMEM)
         return complain_memory(invocation);
     if (xenshm_is_refusal(r))
@@ -163,13 +169,11 @@ int request_call(struct xenshm *connection, const char *method, const json_t *pa
 enum exit_status invocation_ask(const struct invocation *invocation, const char *method,
                                 json_t *params, json_t **ret_result)
 {
-    _cleanup_(cleanup_xenshm) struct xenshm *connection = NULL;
-    int r;
+    int r = link_open(invocation);
 
-    r = xenshm_connect_within(invocation->socket_path, invocation->timeout, &connection);
     if (r == 0)
-        r = request_call(connection, method, params, ret_result);
-    return r ? complain_failed(invocation, connection, r) : STATUS_DONE;
+        r = request_call(link_connection(invocation), method, params, ret_result);
+    return r ? complain_call(invocation, r) : STATUS_DONE;
 }
 
 enum exit_status invocation_call(const struct invocation *invocation, const char *method,

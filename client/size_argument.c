@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 
+#include "hex.h"
 #include "print.h"
 #include "range.h"
 #include "size.h"
@@ -87,4 +88,45 @@ enum exit_status params_add_bytes(const struct invocation *invocation, json_t *p
         return STATUS_DONE;
     r = size_parse(text, &bytes);
     return r ? complain_size(invocation, key, text, r) : add(invocation, params, key, bytes);
+}
+
+static bool is_hexadecimal(const char *text)
+{
+    return text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
+}
+
+/* Returns 0 or a refusal of size_parse(). */
+static int parse_hexadecimal(const char *digits, uint64_t *ret_bytes)
+{
+    uint64_t value = 0;
+
+    if (!*digits)
+        return SIZE_E_SYNTAX;
+    for (; *digits; digits++) {
+        if (hex_digit(*digits) < 0)
+            return SIZE_E_SYNTAX;
+        if (value > SIZE_LIMIT >> 4)
+            return SIZE_E_RANGE;
+        value = value << 4 | (uint64_t)hex_digit(*digits);
+    }
+    *ret_bytes = value;
+    return 0;
+}
+
+enum exit_status size_argument_bytes(const struct invocation *invocation, const char *what,
+                                     const char *text, uint64_t *ret_bytes)
+{
+    int r =
+        is_hexadecimal(text) ? parse_hexadecimal(text + 2, ret_bytes) : size_parse(text, ret_bytes);
+
+    if (r == SIZE_E_ZERO)
+        *ret_bytes = 0;
+    if (r == 0 || r == SIZE_E_ZERO)
+        return STATUS_DONE;
+    if (r == SIZE_E_RANGE)
+        return complain_usage(invocation, "%s '%s' is too large, no segment has 8 EiB", what, text);
+    return complain_usage(invocation,
+                          "%s '%s' is not a number of bytes: digits with an optional K, M or G, "
+                          "or 0x...",
+                          what, text);
 }

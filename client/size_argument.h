@@ -19,3 +19,9 @@ enum exit_status params_add_pages(const struct invocation *invocation, json_t *p
 /* Adds exactly so many bytes; NULL adds nothing. Returns the same. */
 enum exit_status params_add_bytes(const struct invocation *invocation, json_t *params,
                                   const char *key, const char *text);
+
+/*
+ * A place or a length in bytes, `what` it is: as a size, also 0, also 0x... Returns the same.
+ */
+enum exit_status size_argument_bytes(const struct invocation *invocation, const char *what,
+                                     const char *text, uint64_t *ret_bytes);

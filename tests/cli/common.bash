@@ -4,7 +4,7 @@
 
 bats_require_minimum_version 1.5.0
 
-unset XENSHM_SOCKET NO_COLOR
+unset XENSHM_SOCKET XENSHM_HOST XENSHM_SSH NO_COLOR
 
 ctl()
 {

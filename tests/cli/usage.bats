@@ -3,7 +3,7 @@
 
 load common
 
-commands="attach detach create destroy alloc free list pools guests map status help"
+commands="attach detach create destroy alloc free list pools guests map status read write watch proxy help"
 dt_commands="reserve check guest"
 
 @test "help" {
