@@ -4,7 +4,7 @@ rights, events and errors what rpc.discover of a running daemon says, and nothin
 
 import re
 
-from harness import DaemonTest, ERROR_CODES
+from harness import DaemonTest
 from pages import DOCS, codes, protocol_page, rows, terms
 
 TEXT = (DOCS / "protocol.md").read_text(encoding="utf-8")
@@ -23,13 +23,28 @@ def listed_parameters(cell):
     return found
 
 
-def members():
-    """{"pool.guest_address", ...} of the section on objects."""
+def split_members(text):
+    """"a, b: {c, d}, [e]" -> ["a", "b: {c, d}", "[e]"]."""
+    pieces, depth = [""], 0
+    for letter in text:
+        depth += (letter in "{[") - (letter in "]}")
+        if letter == "," and depth == 0:
+            pieces.append("")
+        else:
+            pieces[-1] += letter
+    return [" ".join(piece.split()) for piece in pieces]
+
+
+def objects():
+    """{object: {member: (optional, what is said of it)}} of the section on objects."""
     block = TEXT.split("\n## Objects\n")[1].split("```")[1]
-    found = set()
-    for name, rest in re.findall(r"(?ms)^(\w+) +\{(.*?)(?=^\w|\Z)", block):
-        keys = re.sub(r":\s*[\w|-]+", "", rest)  # without values such as "state: free|used"
-        found |= {f"{name}.{key}" for key in re.findall(r"\w+", keys)}
+    found = {}
+    for name, rest in re.findall(r"(?ms)^(\w+) +\{(.*?)\}\s*(?=^\w|\Z)", block):
+        found[name] = {}
+        for member in split_members(rest):
+            optional = member.startswith("[")
+            key, _, value = (member[1:-1] if optional else member).partition(": ")
+            found[name][key] = (optional, value)
     return found
 
 
@@ -84,7 +99,7 @@ class Protocol(DaemonTest):
             self.assertEqual(row[1], self.discovered["x-events"][codes(row[0])[0]])
 
     def known_errors(self):
-        """{name: code}; the standard ones have a section to themselves, in words."""
+        """{name: code}; the negative ones are the standard's."""
         errors = self.discovered["components"]["errors"]
         return {name: error["code"] for name, error in errors.items()}
 
@@ -96,15 +111,38 @@ class Protocol(DaemonTest):
     def test_standard_errors(self):
         listed = {name: int(code)
                   for code, name in re.findall(r"(-32\d\d\d) \(`([A-Z_]+)`\)", TEXT)}
-        self.assertEqual(listed, {name: code for name, code in ERROR_CODES.items() if code < 0})
+        self.assertEqual(listed, {name: code for name, code in self.known_errors().items()
+                                  if code < 0})
+
+    def test_objects(self):
+        schemas = self.discovered["components"]["schemas"]
+        listed = objects()
+        self.assertEqual(set(listed), {"pool", "run", "segment", "attachment", "guest"})
+        for name, members in listed.items():
+            with self.subTest(object=name):
+                self.assertEqual(set(members), set(schemas[name]["properties"]))
+                for member, (optional, _) in members.items():
+                    if optional:
+                        self.assertNotIn(member, schemas[name]["required"])
+
+    def test_states(self):
+        """What stands behind "state:" is what the schema has."""
+        schemas = self.discovered["components"]["schemas"]
+        for name, members in objects().items():
+            states = members.get("state", (False, ""))[1]
+            if states:
+                with self.subTest(object=name):
+                    self.assertEqual(set(states.split("|")),
+                                     set(schemas[name]["properties"]["state"]["enum"]))
 
     def test_names_in_the_text(self):
         """Whatever looks like the name of a method, an event or an error is one."""
-        errors = set(self.known_errors()) | set(ERROR_CODES)
+        errors = set(self.known_errors())
         for word in codes(TEXT):
             if re.fullmatch(r"(rpc|daemon|pool|segment|guest|events|sim)\.[a-z._-]+", word):
                 known = set(self.methods) | set(self.discovered["x-events"])
-                self.assertIn(word, known | members())
+                members = {f"{name}.{key}" for name, keys in objects().items() for key in keys}
+                self.assertIn(word, known | members)
             if re.fullmatch(r"[A-Z]+_[A-Z_]+", word) and not word.startswith("SO_"):
                 self.assertIn(word, errors)
 
