@@ -42,6 +42,12 @@ static const struct option alloc_options[] = {
     { 0 },
 };
 
+static const struct option apply_options[] = {
+    { "dry-run", 0, NULL, "only show what would be done" },
+    { "prune", 0, NULL, "detach and free segments that are not listed" },
+    { 0 },
+};
+
 static const struct option dt_reserve_options[] = {
     { "size", 0, "SIZE", "size of the pool" },
     { "output", 'o', "FILE", "write the changed tree there; may be IN" },
@@ -226,6 +232,37 @@ static const struct command commands[] = {
         .run = cmd_watch,
     },
     {
+        .name = "apply",
+        .forms = { "FILE [--dry-run] [--prune]" },
+        .min_arguments = 1,
+        .max_arguments = 1,
+        .options = apply_options,
+        .help = "make segments and guests as a layout has them",
+        .notes =
+            "FILE is JSON, '-' is standard input:\n"
+            "  {\"version\": 1, \"segments\": [\n"
+            "    {\"name\": \"data\", \"size\": \"64K\", \"guests\": [{\"guest\": \"guest1\"}]}]}\n"
+            "\n"
+            "apply prints its steps, and does all of them or none. The guests of a\n"
+            "segment are all that are to have it; segments that are not listed stay.\n",
+        .run = cmd_apply,
+    },
+    {
+        .name = "export",
+        .forms = { "" },
+        .help = "print segments and guests as a layout",
+        .run = cmd_export,
+    },
+    {
+        .name = "metrics",
+        .forms = { "" },
+        .help = "print counts and times for a monitoring system",
+        .notes =
+            "The text is OpenMetrics 1.0. For node_exporter's textfile collector, in a timer:\n"
+            "  xenshmctl metrics > x.prom.$$ && mv x.prom.$$ x.prom\n",
+        .run = cmd_metrics,
+    },
+    {
         .name = "dt reserve",
         .forms = { "IN --size SIZE -o|--output FILE [--overlay] [--dts] [--name NAME] "
                    "[--compatible TEXT] [--at ADDR] [--count N] [--bootargs PROPERTY] "
@@ -277,11 +314,21 @@ static const struct command commands[] = {
     },
     {
         .name = "help",
-        .forms = { "[COMMAND]" },
+        .forms = { "[COMMAND [SUBCOMMAND]]" },
         .max_arguments = 2,
         .help = "explain a command",
+        .notes = "With --json the tables of commands and options are printed, for programs.\n",
         .host = HOST_NONE,
         .run = cmd_help,
+    },
+    {
+        .name = "__complete",
+        .forms = { "WORD..." },
+        .min_arguments = 1,
+        .max_arguments = SIZE_MAX,
+        .hidden = true,
+        .help = "tell the shell what may follow",
+        .run = cmd_complete,
     },
 };
 
@@ -333,8 +380,8 @@ const struct command *command_nearest(const char *name)
     size_t length = strlen(name);
 
     for (size_t i = 0; i < COMMAND_COUNT; i++)
-        if (one_slip(name, commands[i].name) ||
-            (length >= 2 && strncmp(name, commands[i].name, length) == 0))
+        if (!commands[i].hidden && (one_slip(name, commands[i].name) ||
+                                    (length >= 2 && strncmp(name, commands[i].name, length) == 0)))
             return &commands[i];
     return NULL;
 }

@@ -10,11 +10,7 @@
 #include "utf8.h"
 
 /* clang-format off */
-static const struct {
-    int code;
-    const char *name;
-    const char *hint;
-} errors[] = {
+const struct error_kind error_kinds[ERROR_KINDS] = {
 #define ERROR_ROW(name, code, hint) { code, #name, hint },
     XENSHM_ERRORS(ERROR_ROW)
 #undef ERROR_ROW
@@ -26,29 +22,27 @@ static const struct {
 };
 /* clang-format on */
 
-#define ERROR_COUNT (sizeof(errors) / sizeof(errors[0]))
-
 const char *error_name(int code)
 {
-    for (size_t i = 0; i < ERROR_COUNT; i++)
-        if (errors[i].code == code)
-            return errors[i].name;
+    for (size_t i = 0; i < ERROR_KINDS; i++)
+        if (error_kinds[i].code == code)
+            return error_kinds[i].name;
     return NULL;
 }
 
 int error_code(const char *name)
 {
-    for (size_t i = 0; i < ERROR_COUNT; i++)
-        if (strcmp(errors[i].name, name) == 0)
-            return errors[i].code;
+    for (size_t i = 0; i < ERROR_KINDS; i++)
+        if (strcmp(error_kinds[i].name, name) == 0)
+            return error_kinds[i].code;
     return 0;
 }
 
 const char *error_hint(int code)
 {
-    for (size_t i = 0; i < ERROR_COUNT; i++)
-        if (errors[i].code == code)
-            return errors[i].hint;
+    for (size_t i = 0; i < ERROR_KINDS; i++)
+        if (error_kinds[i].code == code)
+            return error_kinds[i].hint;
     return "";
 }
 

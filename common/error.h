@@ -22,6 +22,17 @@ struct error {
     char hint[200];                  /* empty: the general hint of the code */
 };
 
+/* Every kind of error, those of JSON-RPC 2.0 included. */
+struct error_kind {
+    int code;
+    const char *name;
+    const char *hint; /* the general remedy */
+};
+#define ERROR_KIND_ONE(name, code, hint) +1
+enum { ERROR_KINDS = 5 XENSHM_ERRORS(ERROR_KIND_ONE) };
+#undef ERROR_KIND_ONE
+extern const struct error_kind error_kinds[ERROR_KINDS];
+
 /* "POOL_FULL" for XENSHM_POOL_FULL; names for the JSON-RPC codes too; NULL if there is none. */
 const char *error_name(int code);
 /* The code of a stable name, standard ones included; 0: no such name. */

@@ -78,7 +78,14 @@ int frame_next(struct frame *frame, char **ret_line, size_t *ret_length)
     return *ret_length > frame->limit ? FRAME_E_TOO_LONG : 0;
 }
 
-size_t frame_pending(const struct frame *frame)
+char *frame_rest(struct frame *frame, size_t *ret_length)
 {
-    return frame->end - frame->start;
+    char *rest;
+
+    *ret_length = frame->end - frame->start;
+    if (*ret_length == 0)
+        return NULL;
+    rest = frame->data + frame->start;
+    frame->start = frame->scanned = frame->end;
+    return rest;
 }

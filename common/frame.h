@@ -43,5 +43,8 @@ void frame_received(struct frame *frame, size_t bytes);
  */
 int frame_next(struct frame *frame, char **ret_line, size_t *ret_length);
 
-/* Bytes received that are not part of a line handed out yet. */
-size_t frame_pending(const struct frame *frame);
+/*
+ * Hands out what is left behind the last newline, at the end of the input; NULL: nothing. It is as
+ * long as a line may be: frame_next() has looked.
+ */
+char *frame_rest(struct frame *frame, size_t *ret_length);

@@ -287,14 +287,15 @@ static void connection_update(struct connection *connection)
 }
 
 /* What cannot be split into lines: one answer, and no more of it. */
-static void end_stream(struct connection *connection, size_t position, const char *why)
+static void end_stream(struct connection *connection)
 {
     struct error error = { 0 };
 
-    error_set(&error, MESSAGE_PARSE_ERROR, "Parse error at byte %zu: %s", position, why);
+    error_set(&error, MESSAGE_PARSE_ERROR,
+              "Parse error at byte %d: the line is longer than 256 KiB", XENSHM_LINE_MAX);
     connection->ended = true;
     events_unsubscribe(&connection->subscriber);
-    connection_send(connection, message_error(NULL, &error));
+    connection->connections->on_fault(connection, &error);
 }
 
 /* Takes the next line; NULL: there is none to be had. */
@@ -303,13 +304,13 @@ static char *take_line(struct connection *connection, size_t *ret_length)
     char *line;
 
     if (frame_next(&connection->frame, &line, ret_length) != 0) {
-        end_stream(connection, XENSHM_LINE_MAX, "the line is longer than 256 KiB");
+        end_stream(connection);
         return NULL;
     }
     connection->drained = !line;
-    if (!line && connection->eof && frame_pending(&connection->frame) > 0)
-        end_stream(connection, frame_pending(&connection->frame),
-                   "the input ends without a newline");
+    /* A request that was cut off is no JSON: only one that is whole can be carried out. */
+    if (!line && connection->eof)
+        line = frame_rest(&connection->frame, ret_length);
     return line;
 }
 

@@ -15,6 +15,7 @@
 #include <jansson.h>
 
 #include "access.h"
+#include "error.h"
 #include "events.h"
 #include "opening.h"
 
@@ -23,8 +24,9 @@ struct daemon;
 struct evbuffer;
 struct event_base;
 
-/* Hands one line to the dispatcher. */
+/* Hands one line to the dispatcher, or what cannot be split into lines, to be answered. */
 typedef void (*connection_line_fn)(struct connection *connection, const char *line, size_t length);
+typedef void (*connection_fault_fn)(struct connection *connection, const struct error *error);
 
 /* The connections of a listener. */
 TAILQ_HEAD(connection_list, connection);
@@ -32,11 +34,13 @@ TAILQ_HEAD(connection_list, connection);
 struct connections {
     struct connection_list list; /* owns them */
     size_t count;
-    size_t strangers; /* of these: whose client has no right at all */
-    size_t tasks;     /* under way */
+    size_t strangers;     /* of these: whose client has no right at all */
+    size_t tasks;         /* under way */
+    uint64_t turned_away; /* so far: there were too many */
     struct event_base *base;
     const uint64_t *overflow_wait; /* milliseconds that who is cut off has for the last lines */
     connection_line_fn on_line;
+    connection_fault_fn on_fault;
     void *context;                    /* for connection_context() */
     void (*on_closed)(void *context); /* one less: there may be room to accept again */
     void *closed_context;

@@ -311,6 +311,14 @@ static int setup_state(struct daemon *daemon, const struct daemon_setup *setup)
     return reconcile_load(state);
 }
 
+static double unix_time(void)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
 static void setup_dispatcher(struct daemon *daemon, const struct daemon_setup *setup)
 {
     daemon->dispatcher = (struct dispatcher){
@@ -318,12 +326,14 @@ static void setup_dispatcher(struct daemon *daemon, const struct daemon_setup *s
         .connections = &daemon->connections,
         .tables = { methods, setup->extra_methods },
         .started_at = clock_milliseconds(),
+        .start_time = unix_time(),
         .max_connections = limit_connections(daemon->reload.config.connections),
     };
     daemon->connections = (struct connections){
         .base = daemon->state.base,
         .overflow_wait = &daemon->state.limits.overflow_wait,
         .on_line = dispatch_line,
+        .on_fault = dispatch_fault,
         .context = &daemon->dispatcher,
         .on_closed = on_closed,
         .closed_context = daemon,

@@ -182,7 +182,7 @@ static json_t *describe_run(const struct state *state, const struct state_pool *
                      describe_pages(frames.count), "state", kind);
 }
 
-static const char *run_state_name(enum pool_state state)
+const char *describe_run_state(enum pool_state state)
 {
     static const char *const names[] = {
         [POOL_FREE] = "free",
@@ -221,7 +221,7 @@ int describe_runs(const struct state *state, const struct state_pool *pool, json
         enum pool_state run_state = pool_run_state(run);
         struct mfn_range frames = pool_run_frames(run);
         const struct segment *segment = pool_run_owner(run);
-        json_t *object = describe_run(state, pool, frames, run_state_name(run_state));
+        json_t *object = describe_run(state, pool, frames, describe_run_state(run_state));
 
         if (!object)
             return -ENOMEM;

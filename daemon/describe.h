@@ -8,6 +8,7 @@
 
 #include <jansson.h>
 
+#include "schema.h"
 #include "state.h"
 
 /*
@@ -27,5 +28,12 @@ json_t *describe_guest(const struct guest *guest, const struct state *state);
 /* A standing order: the segment that it keeps, its guests, and what stands in its way. */
 json_t *describe_order(const struct order *order);
 json_t *describe_pool(const struct state_pool *pool);
+/* "free" and so on. */
+const char *describe_run_state(enum pool_state state);
 /* Appends the runs of a pool to the array `runs`; returns 0 or -ENOMEM. */
 int describe_runs(const struct state *state, const struct state_pool *pool, json_t *runs);
+
+/* The shapes of all that, for components/schemas of rpc.discover: a table. */
+extern const struct schema describe_components[];
+/* The objects of events, by type: a table. */
+extern const struct schema describe_event_objects[];

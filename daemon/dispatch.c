@@ -7,6 +7,7 @@
 #include <event2/buffer.h>
 
 #include "cleanup.h"
+#include "clock.h"
 #include "log.h"
 #include "message.h"
 
@@ -16,6 +17,7 @@
  */
 struct batch {
     struct connection *connection;
+    uint64_t taken_at;        /* its line, see struct request */
     json_t *requests;         /* array; owned */
     size_t next;              /* the first that is not started */
     struct evbuffer *replies; /* as text: trees would need ten times as much */
@@ -78,8 +80,23 @@ static void request_free(struct request *request)
     free(request);
 }
 
-static void request_end(struct request *request, json_t *reply)
+const int dispatch_errors[] = {
+    MESSAGE_INVALID_PARAMS, MESSAGE_INTERNAL_ERROR, XENSHM_PERMISSION_DENIED, XENSHM_TOO_MANY, 0,
+};
+
+static void count(struct state *state, size_t method, int code, uint64_t taken_at)
 {
+    metrics_count(&state->metrics, &(struct metrics_request){
+                                       .method = method,
+                                       .code = code,
+                                       .microseconds = clock_microseconds() - taken_at,
+                                   });
+}
+
+/* `code`: of the error that the reply is; 0: it is a result. */
+static void request_end(struct request *request, int code, json_t *reply)
+{
+    count(request->state, request->number, code, request->taken_at);
     if (request->id)
         answer(request->connection, request->batch, reply);
     else
@@ -91,7 +108,7 @@ void request_refuse(struct request *request, const struct error *error)
 {
     log_debug("%s from uid %u: %s", request->method->name, (unsigned)request->peer.uid,
               error->message);
-    request_end(request, message_error(request->id, error));
+    request_end(request, error->code, message_error(request->id, error));
 }
 
 void request_reply(struct request *request, json_t *result)
@@ -103,11 +120,12 @@ void request_reply(struct request *request, json_t *result)
         request_refuse(request, &error);
         return;
     }
-    request_end(request, message_result(request->id, result));
+    request_end(request, 0, message_result(request->id, result));
 }
 
 void request_reply_descriptor(struct request *request, json_t *result, int fd)
 {
+    count(request->state, request->number, 0, request->taken_at);
     connection_send_descriptor(request->connection, message_result(request->id, result), fd);
     request_free(request);
 }
@@ -139,16 +157,33 @@ void request_finish(struct request *request, json_t *result, const struct error 
     }
 }
 
-static const struct method *find_method(const struct dispatcher *dispatcher, const char *name)
+const struct method *dispatch_method(const struct dispatcher *dispatcher, size_t number)
 {
-    for (size_t t = 0; t < sizeof(dispatcher->tables) / sizeof(dispatcher->tables[0]); t++) {
-        const struct method *method = dispatcher->tables[t];
-
-        for (; method && method->name; method++)
-            if (strcmp(method->name, name) == 0)
-                return method;
-    }
+    if (number == DISPATCH_NO_METHOD)
+        return NULL;
+    for (size_t t = 0; t < sizeof(dispatcher->tables) / sizeof(dispatcher->tables[0]); t++)
+        for (const struct method *row = dispatcher->tables[t]; row && row->name; row++)
+            if (--number == 0)
+                return row;
     return NULL;
+}
+
+/* Sets method and number; false: there is none of that name. */
+static bool find_method(struct request *request, const char *name)
+{
+    const struct dispatcher *dispatcher = request->dispatcher;
+    size_t number = 0;
+
+    for (size_t t = 0; t < sizeof(dispatcher->tables) / sizeof(dispatcher->tables[0]); t++)
+        for (const struct method *row = dispatcher->tables[t]; row && row->name; row++) {
+            number++;
+            if (strcmp(row->name, name) == 0) {
+                request->method = row;
+                request->number = number;
+                return true;
+            }
+        }
+    return false;
 }
 
 static int check_level(const struct method *method, const struct access_peer *peer,
@@ -161,21 +196,26 @@ static int check_level(const struct method *method, const struct access_peer *pe
                      peer->level == ACCESS_NONE ? "none" : access_level_name(peer->level));
 }
 
+/* A method without a table of fields has its parameters as they came: a json_t *, or NULL. */
+static int decode(struct request *request, json_t *params, struct error *error)
+{
+    if (request->method->fields)
+        return params_decode(request->method->fields, params, request->args, error);
+    memcpy(request->args, &params, sizeof(params));
+    return 0;
+}
+
 /* Finds, authorises and decodes. Returns 0 with method and args set, or a refusal. */
 static int prepare(struct request *request, const struct message_request *message,
                    struct error *error)
 {
-    const struct method *method = find_method(request->dispatcher, message->method);
     int r;
 
-    if (!method)
+    if (!find_method(request, message->method))
         return error_set(error, MESSAGE_METHOD_NOT_FOUND, "Method not found: '%s'",
                          message->method);
-    request->method = method;
-    r = check_level(method, &request->peer, error);
-    if (r)
-        return r;
-    return params_decode(method->fields, message->params, request->args, error);
+    r = check_level(request->method, &request->peer, error);
+    return r ? r : decode(request, message->params, error);
 }
 
 /* A line is bounded, so what it makes the daemon hold is to be, too. */
@@ -208,7 +248,22 @@ static struct request *request_new(struct connection *connection, struct batch *
     return request;
 }
 
-static void dispatch_one(struct connection *connection, struct batch *batch, json_t *value)
+/* What is refused before there is a request. */
+static void refuse(struct connection *connection, struct batch *batch, const struct error *error)
+{
+    const struct dispatcher *dispatcher = connection_context(connection);
+
+    count(dispatcher->state, DISPATCH_NO_METHOD, error->code, clock_microseconds());
+    answer(connection, batch, message_error(NULL, error));
+}
+
+void dispatch_fault(struct connection *connection, const struct error *error)
+{
+    refuse(connection, NULL, error);
+}
+
+static void dispatch_one(struct connection *connection, struct batch *batch, json_t *value,
+                         uint64_t taken_at)
 {
     static const struct method unknown = { .name = "(no method)" };
     struct error error = { 0 };
@@ -217,14 +272,15 @@ static void dispatch_one(struct connection *connection, struct batch *batch, jso
 
     if (!request) {
         error_set(&error, MESSAGE_INTERNAL_ERROR, "out of memory");
-        answer(connection, batch, message_error(NULL, &error));
+        refuse(connection, batch, &error);
         return;
     }
     request->method = &unknown;
+    request->taken_at = taken_at;
     if (message_read_request(value, &message, &error) != 0) {
         /* Due in any case: what is no request is no notification either. */
         answer(connection, batch, message_error(message.id, &error));
-        request_end(request, NULL);
+        request_end(request, error.code, NULL);
         return;
     }
     request->id = message.id;
@@ -238,7 +294,8 @@ static bool batch_step(void *context)
 {
     struct batch *batch = context;
 
-    dispatch_one(batch->connection, batch, json_array_get(batch->requests, batch->next++));
+    dispatch_one(batch->connection, batch, json_array_get(batch->requests, batch->next++),
+                 batch->taken_at);
     if (batch->next < json_array_size(batch->requests))
         return true;
     batch_release(batch);
@@ -251,13 +308,14 @@ static void batch_drop(void *context)
 }
 
 /* Returns the batch, held by its requests that are not started; or NULL without memory. */
-static struct batch *batch_new(struct connection *connection, json_t *requests)
+static struct batch *batch_new(struct connection *connection, json_t *requests, uint64_t taken_at)
 {
     struct batch *batch = calloc(1, sizeof(*batch));
 
     if (!batch)
         return NULL;
     batch->connection = connection;
+    batch->taken_at = taken_at;
     batch->requests = json_incref(requests);
     batch->pending = 1;
     batch->replies = evbuffer_new();
@@ -269,7 +327,7 @@ static struct batch *batch_new(struct connection *connection, json_t *requests)
     return batch;
 }
 
-static void dispatch_batch(struct connection *connection, json_t *array)
+static void dispatch_batch(struct connection *connection, json_t *array, uint64_t taken_at)
 {
     struct error error = { 0 };
     struct batch *batch;
@@ -280,11 +338,11 @@ static void dispatch_batch(struct connection *connection, json_t *array)
     if (count > DISPATCH_BATCH_MAX)
         error_set(&error, XENSHM_TOO_MANY, "a batch of %zu requests, at most %d are taken", count,
                   DISPATCH_BATCH_MAX);
-    batch = error.code ? NULL : batch_new(connection, array);
+    batch = error.code ? NULL : batch_new(connection, array, taken_at);
     if (!batch) {
         if (!error.code)
             error_set(&error, MESSAGE_INTERNAL_ERROR, "out of memory");
-        connection_send(connection, message_error(NULL, &error));
+        refuse(connection, NULL, &error);
         return;
     }
     connection_start_task(connection, &(struct connection_task){ batch_step, batch_drop, batch });
@@ -293,12 +351,13 @@ static void dispatch_batch(struct connection *connection, json_t *array)
 void dispatch_line(struct connection *connection, const char *line, size_t length)
 {
     _cleanup_(cleanup_json) json_t *value = NULL;
+    uint64_t taken_at = clock_microseconds();
     struct error error = { 0 };
 
     if (message_parse(line, length, &value, &error) != 0)
-        connection_send(connection, message_error(NULL, &error));
+        refuse(connection, NULL, &error);
     else if (json_is_array(value))
-        dispatch_batch(connection, value);
+        dispatch_batch(connection, value, taken_at);
     else
-        dispatch_one(connection, NULL, value);
+        dispatch_one(connection, NULL, value, taken_at);
 }

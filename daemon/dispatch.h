@@ -13,6 +13,7 @@
 #include "connection.h"
 #include "error.h"
 #include "params.h"
+#include "schema.h"
 #include "state.h"
 
 struct request;
@@ -26,11 +27,12 @@ struct request;
 struct method {
     const char *name;
     enum access_level level;
-    const struct params_field *fields;
+    const struct params_field *fields; /* NULL: takes parameters as they come, see decode() */
     /* Must end in exactly one request_reply() or request_refuse(), now or later. */
     void (*call)(struct request *request, const void *args);
-    const char *text;   /* one line for rpc.discover */
-    const char *result; /* its result, one line for rpc.discover */
+    const char *text;            /* one line for rpc.discover */
+    const struct schema *result; /* for rpc.discover */
+    const int *errors; /* its own refusals for rpc.discover, then 0; see dispatch_errors too */
 };
 
 struct dispatcher {
@@ -38,6 +40,7 @@ struct dispatcher {
     struct connections *connections;
     const struct method *tables[2]; /* the methods; those of the simulator, or NULL */
     uint64_t started_at;            /* clock_milliseconds() */
+    double start_time;              /* the same moment in seconds of Unix time */
     uint64_t max_connections;
 };
 
@@ -46,6 +49,8 @@ struct request {
     struct dispatcher *dispatcher;
     struct state *state; /* the dispatcher's, at hand */
     const struct method *method;
+    size_t number;           /* of the method, see dispatch_method() */
+    uint64_t taken_at;       /* when its line came to be looked at; clock_microseconds() */
     struct access_peer peer; /* from the kernel, never from the message */
     struct connection *connection;
     struct batch *batch; /* NULL: a single request */
@@ -59,8 +64,17 @@ struct request {
 /* Further requests of a batch are refused when its replies have so many bytes. */
 #define DISPATCH_BATCH_REPLIES (1024 * 1024)
 
+/* Requests without a method of ours have this number. */
+#define DISPATCH_NO_METHOD METRICS_NO_METHOD
+/* The rows of all tables, numbered from 1; NULL past the last, and for 0. */
+const struct method *dispatch_method(const struct dispatcher *dispatcher, size_t number);
+/* The refusals that any method may answer with, besides its own; then 0. */
+extern const int dispatch_errors[];
+
 /* For connections.on_line; the connection's context is the dispatcher. */
 void dispatch_line(struct connection *connection, const char *line, size_t length);
+/* For connections.on_fault: answers what is not even a line. */
+void dispatch_fault(struct connection *connection, const struct error *error);
 
 /* End a request. `result` is stolen; NULL is an internal error. */
 void request_reply(struct request *request, json_t *result);

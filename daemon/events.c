@@ -17,8 +17,7 @@ static const char *const type_names[] = {
 #undef TYPE_NAME
 };
 
-#define TYPE_COUNT (sizeof(type_names) / sizeof(type_names[0]))
-_Static_assert(TYPE_COUNT < 32, "a set of types has 32 bits, of which EVENTS_ALL has all");
+_Static_assert(EVENTS_TYPE_COUNT < 32, "a set of types has 32 bits, of which EVENTS_ALL has all");
 
 struct events_line {
     TAILQ_ENTRY(events_line) link;
@@ -38,10 +37,15 @@ void events_init(struct events *events)
 
 events_set events_type(const char *name)
 {
-    for (size_t i = 0; i < TYPE_COUNT; i++)
+    for (size_t i = 0; i < EVENTS_TYPE_COUNT; i++)
         if (strcmp(type_names[i], name) == 0)
             return (events_set)1 << i;
     return 0;
+}
+
+const char *events_type_name(size_t index)
+{
+    return type_names[index];
 }
 
 bool events_wanted(const struct events *events)
@@ -210,6 +214,7 @@ void events_emit(struct events *events, const char *type, json_t *object)
 
     assert(set);
     events->seq++;
+    events->emitted[__builtin_ctz(set)]++;
     if (anybody_listens(events, set)) {
         line = line_new(events->seq, type, object);
         if (line) {

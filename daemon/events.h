@@ -37,6 +37,10 @@
     X("order.failed", "a standing order could not be carried out")                                 \
     X("config.reloaded", "the configuration was read again")
 
+#define EVENTS_ONE(name, text) +1
+enum { EVENTS_TYPE_COUNT = 0 EVENTS_TYPES(EVENTS_ONE) };
+#undef EVENTS_ONE
+
 /* What follows the last event for a subscriber that is cut off; no type to subscribe to. */
 #define EVENTS_OVERFLOW "overflow"
 
@@ -75,10 +79,11 @@ TAILQ_HEAD(events_line_list, events_line);
 /* Zeroed ones count, but cannot be subscribed to. */
 struct events {
     struct subscriber_list subscribers;
-    struct events_line_list lines; /* that somebody has not taken yet, oldest first; owned */
-    size_t backlog;                /* bytes in them */
-    size_t backlog_max;            /* EVENTS_BACKLOG, or what the owner sets */
-    uint64_t seq;                  /* number of the last event; 0: none so far */
+    struct events_line_list lines;       /* that somebody has not taken yet, oldest first; owned */
+    size_t backlog;                      /* bytes in them */
+    size_t backlog_max;                  /* EVENTS_BACKLOG, or what the owner sets */
+    uint64_t seq;                        /* number of the last event; 0: none so far */
+    uint64_t emitted[EVENTS_TYPE_COUNT]; /* how many there were, by type */
 };
 
 /* Nothing is to be freed when the last subscriber is gone. */
@@ -86,6 +91,9 @@ void events_init(struct events *events);
 
 /* The set of that one type; 0: there is no such type. */
 events_set events_type(const char *name);
+
+/* The wire name of one; `index` counts from 0 to EVENTS_TYPE_COUNT. */
+const char *events_type_name(size_t index);
 
 /* Somebody listens: it is worth describing what happens. */
 bool events_wanted(const struct events *events);

@@ -21,12 +21,13 @@
 #define LISTENER_BACKLOG 128
 
 /* One line for a client that cannot be served, then the end. It may not read it: no matter. */
-static void turn_away(int fd, const struct listener *listener)
+static void turn_away(int fd, struct listener *listener)
 {
     _cleanup_(cleanup_json) json_t *reply = NULL;
     _cleanup_(cleanup_free) char *text = NULL;
     struct error error = { 0 };
 
+    listener->connections->turned_away++;
     error_set(&error, XENSHM_TOO_MANY, "there are %zu connections, the most for now",
               listener->connections->count);
     reply = message_error(NULL, &error);

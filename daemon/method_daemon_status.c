@@ -8,6 +8,46 @@
 
 const struct params_field method_daemon_status_fields[] = { PARAMS_END };
 
+static const struct schema members_counts[] = {
+    { "pools", SCHEMA_INTEGER },
+    { "segments", SCHEMA_INTEGER },
+    { "attachments", SCHEMA_INTEGER },
+    { "openings", SCHEMA_INTEGER },
+    { "guests", SCHEMA_INTEGER },
+    { "connections", SCHEMA_INTEGER },
+    { "operations", SCHEMA_INTEGER },
+    { "builders", SCHEMA_INTEGER },
+    { "bad_store_files", SCHEMA_INTEGER },
+    { NULL },
+};
+
+static const struct schema members_limits[] = {
+    { "line", SCHEMA_INTEGER },
+    { "batch", SCHEMA_INTEGER },
+    { "batch_replies", SCHEMA_INTEGER },
+    { "connections", SCHEMA_INTEGER },
+    { "segments", SCHEMA_INTEGER },
+    { "attachments_per_guest", SCHEMA_INTEGER },
+    { "operations", SCHEMA_INTEGER },
+    { "builders", SCHEMA_INTEGER },
+    { "openings", SCHEMA_INTEGER },
+    { "openings_per_connection", SCHEMA_INTEGER },
+    { NULL },
+};
+
+static const struct schema members[] = {
+    { "version", SCHEMA_STRING },
+    { "uptime", SCHEMA_NUMBER, 0, "seconds" },
+    { "xen_version", SCHEMA_STRING },
+    { "counts", SCHEMA_OBJECT, .members = members_counts },
+    { "limits", SCHEMA_OBJECT, .members = members_limits },
+    { "orders", SCHEMA_REFERENCE, SCHEMA_LIST, .reference = "order" },
+    { NULL },
+};
+
+const struct schema method_daemon_status_result = SCHEMA_WITH(members);
+const int method_daemon_status_errors[] = { 0 };
+
 static json_t *counts(const struct dispatcher *dispatcher)
 {
     const struct state *state = dispatcher->state;

@@ -14,6 +14,14 @@ const struct params_field method_events_subscribe_fields[] = {
     PARAMS_END,
 };
 
+static const struct schema members[] = {
+    { "seq", SCHEMA_INTEGER, 0, "number of the last event before" },
+    { NULL },
+};
+
+const struct schema method_events_subscribe_result = SCHEMA_WITH(members);
+const int method_events_subscribe_errors[] = { 0 };
+
 METHOD_ARGS_FIT(struct args);
 
 /* The set of these types; 0 with the error set if there is no such type. */

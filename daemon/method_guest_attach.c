@@ -17,6 +17,25 @@ const struct params_field method_guest_attach_fields[] = {
     PARAMS_END,
 };
 
+const struct schema method_guest_attach_result = SCHEMA_OF("attachment");
+const int method_guest_attach_errors[] = { XENSHM_POOL_FULL,
+                                           XENSHM_POOL_UNKNOWN,
+                                           XENSHM_SEGMENT_EXISTS,
+                                           XENSHM_SEGMENT_UNKNOWN,
+                                           XENSHM_GUEST_UNKNOWN,
+                                           XENSHM_GUEST_AMBIGUOUS,
+                                           XENSHM_GUEST_DYING,
+                                           XENSHM_ALREADY_ATTACHED,
+                                           XENSHM_ADDRESS_IN_USE,
+                                           XENSHM_ADDRESS_IS_RAM,
+                                           XENSHM_ADDRESS_RESERVED,
+                                           XENSHM_PAGES_HELD,
+                                           XENSHM_HOLDER_UNKNOWN,
+                                           XENSHM_BUSY,
+                                           XENSHM_HYPERVISOR_FAILED,
+                                           XENSHM_STORE_FAILED,
+                                           0 };
+
 METHOD_ARGS_FIT(struct args);
 
 void method_guest_attach(struct request *request, const void *decoded)

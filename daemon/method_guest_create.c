@@ -24,6 +24,16 @@ const struct params_field method_guest_create_fields[] = {
     PARAMS_END,
 };
 
+const struct schema method_guest_create_result = SCHEMA_OF("created");
+const int method_guest_create_errors[] = {
+    XENSHM_POOL_FULL,         XENSHM_POOL_UNKNOWN,   XENSHM_SEGMENT_EXISTS,
+    XENSHM_SEGMENT_UNKNOWN,   XENSHM_GUEST_DYING,    XENSHM_ALREADY_ATTACHED,
+    XENSHM_ADDRESS_IN_USE,    XENSHM_ADDRESS_IS_RAM, XENSHM_ADDRESS_RESERVED,
+    XENSHM_PAGES_HELD,        XENSHM_HOLDER_UNKNOWN, XENSHM_UNSUPPORTED,
+    XENSHM_CONFIG_INVALID,    XENSHM_GUEST_EXISTS,   XENSHM_BUSY,
+    XENSHM_HYPERVISOR_FAILED, XENSHM_STORE_FAILED,   0
+};
+
 METHOD_ARGS_FIT(struct args);
 
 /* One of `shares`. */

@@ -14,6 +14,25 @@ const struct params_field method_guest_destroy_fields[] = {
     PARAMS_END,
 };
 
+static const struct schema members_guest[] = {
+    { "name", SCHEMA_STRING },
+    { "domid", SCHEMA_INTEGER },
+    { "uuid", SCHEMA_UUID },
+    { "state", SCHEMA_STRING },
+    { NULL },
+};
+
+static const struct schema members[] = {
+    { "guest", SCHEMA_OBJECT, .members = members_guest },
+    { NULL },
+};
+
+const struct schema method_guest_destroy_result = SCHEMA_WITH(members);
+const int method_guest_destroy_errors[] = { XENSHM_GUEST_UNKNOWN, XENSHM_GUEST_AMBIGUOUS,
+                                            XENSHM_GUEST_FOREIGN, XENSHM_UNSUPPORTED,
+                                            XENSHM_BUSY,          XENSHM_HYPERVISOR_FAILED,
+                                            XENSHM_STORE_FAILED,  0 };
+
 METHOD_ARGS_FIT(struct args);
 
 /* A living domain: one that xenshmd made, or that such a one has left behind, preserved. */

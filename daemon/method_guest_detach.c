@@ -17,6 +17,21 @@ const struct params_field method_guest_detach_fields[] = {
     PARAMS_END,
 };
 
+static const struct schema members[] = {
+    { "detached", SCHEMA_REFERENCE, SCHEMA_LIST, .reference = "attachment" },
+    { NULL },
+};
+
+const struct schema method_guest_detach_result = SCHEMA_WITH(members);
+const int method_guest_detach_errors[] = { XENSHM_SEGMENT_UNKNOWN,
+                                           XENSHM_GUEST_UNKNOWN,
+                                           XENSHM_GUEST_AMBIGUOUS,
+                                           XENSHM_NOT_ATTACHED,
+                                           XENSHM_BUSY,
+                                           XENSHM_HYPERVISOR_FAILED,
+                                           XENSHM_STORE_FAILED,
+                                           0 };
+
 METHOD_ARGS_FIT(struct args);
 
 /* One that is gone, but may come back, can be relieved of what waits for it. */

@@ -7,6 +7,14 @@
 
 const struct params_field method_guest_list_fields[] = { PARAMS_END };
 
+static const struct schema members[] = {
+    { "guests", SCHEMA_REFERENCE, SCHEMA_LIST, .reference = "guest" },
+    { NULL },
+};
+
+const struct schema method_guest_list_result = SCHEMA_WITH(members);
+const int method_guest_list_errors[] = { XENSHM_HYPERVISOR_FAILED, 0 };
+
 void method_guest_list(struct request *request, const void *args)
 {
     struct error error = { 0 };

@@ -4,6 +4,14 @@
 
 const struct params_field method_pool_list_fields[] = { PARAMS_END };
 
+static const struct schema members[] = {
+    { "pools", SCHEMA_REFERENCE, SCHEMA_LIST, .reference = "pool" },
+    { NULL },
+};
+
+const struct schema method_pool_list_result = SCHEMA_WITH(members);
+const int method_pool_list_errors[] = { 0 };
+
 void method_pool_list(struct request *request, const void *args)
 {
     json_t *pools = json_array();

@@ -13,6 +13,14 @@ const struct params_field method_pool_map_fields[] = {
     PARAMS_END,
 };
 
+static const struct schema members[] = {
+    { "runs", SCHEMA_REFERENCE, SCHEMA_LIST, .reference = "run" },
+    { NULL },
+};
+
+const struct schema method_pool_map_result = SCHEMA_WITH(members);
+const int method_pool_map_errors[] = { XENSHM_POOL_UNKNOWN, 0 };
+
 METHOD_ARGS_FIT(struct args);
 
 void method_pool_map(struct request *request, const void *decoded)

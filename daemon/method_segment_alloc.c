@@ -21,6 +21,13 @@ const struct params_field method_segment_alloc_fields[] = {
     PARAMS_END,
 };
 
+const struct schema method_segment_alloc_result = SCHEMA_OF("segment");
+const int method_segment_alloc_errors[] = {
+    XENSHM_POOL_FULL,         XENSHM_POOL_UNKNOWN,   XENSHM_SEGMENT_EXISTS,
+    XENSHM_PAGES_HELD,        XENSHM_HOLDER_UNKNOWN, XENSHM_BUSY,
+    XENSHM_HYPERVISOR_FAILED, XENSHM_STORE_FAILED,   0
+};
+
 METHOD_ARGS_FIT(struct args);
 
 static int check_align(uint64_t align, struct error *error)

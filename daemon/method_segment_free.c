@@ -11,6 +11,12 @@ const struct params_field method_segment_free_fields[] = {
     PARAMS_END,
 };
 
+const struct schema method_segment_free_result = SCHEMA_OF("segment");
+const int method_segment_free_errors[] = {
+    XENSHM_SEGMENT_UNKNOWN,   XENSHM_SEGMENT_IN_USE, XENSHM_BUSY,
+    XENSHM_HYPERVISOR_FAILED, XENSHM_STORE_FAILED,   0
+};
+
 METHOD_ARGS_FIT(struct args);
 
 void method_segment_free(struct request *request, const void *decoded)

@@ -4,6 +4,14 @@
 
 const struct params_field method_segment_list_fields[] = { PARAMS_END };
 
+static const struct schema members[] = {
+    { "segments", SCHEMA_REFERENCE, SCHEMA_LIST, .reference = "segment" },
+    { NULL },
+};
+
+const struct schema method_segment_list_result = SCHEMA_WITH(members);
+const int method_segment_list_errors[] = { 0 };
+
 void method_segment_list(struct request *request, const void *args)
 {
     json_t *segments = json_array();

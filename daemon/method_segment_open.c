@@ -15,6 +15,19 @@ const struct params_field method_segment_open_fields[] = {
     PARAMS_END,
 };
 
+static const struct schema members[] = {
+    { "offset", SCHEMA_SIZE, 0, "bytes from the start of the mapping to the segment" },
+    { "size", SCHEMA_SIZE, 0, "bytes of the segment" },
+    { "map_offset", SCHEMA_SIZE, 0, "for mmap(), with the descriptor" },
+    { NULL },
+};
+
+const struct schema method_segment_open_result = SCHEMA_WITH(members);
+const int method_segment_open_errors[] = {
+    XENSHM_SEGMENT_UNKNOWN, XENSHM_PAGES_HELD,        XENSHM_TOO_MANY,     XENSHM_BUSY,
+    XENSHM_UNSUPPORTED,     XENSHM_HYPERVISOR_FAILED, XENSHM_STORE_FAILED, 0,
+};
+
 METHOD_ARGS_FIT(struct args);
 
 /* A call whose descriptor is to come. */

@@ -11,6 +11,9 @@ const struct params_field method_segment_show_fields[] = {
     PARAMS_END,
 };
 
+const struct schema method_segment_show_result = SCHEMA_OF("segment");
+const int method_segment_show_errors[] = { XENSHM_SEGMENT_UNKNOWN, 0 };
+
 METHOD_ARGS_FIT(struct args);
 
 void method_segment_show(struct request *request, const void *decoded)

@@ -4,37 +4,31 @@
 #include "hypervisor_sim.h"
 
 /* clang-format off */
-#define ROW(name, function, text, result)                                                          \
-    { name, ACCESS_ADMIN, method_##function##_fields, method_##function, text, result }
+#define ROW(name, function, text)                                                                  \
+    { name, ACCESS_ADMIN, method_##function##_fields, method_##function, text,                     \
+      &method_##function##_result, method_##function##_errors }
 /* clang-format on */
 
 const struct method sim_methods[] = {
-    ROW("sim.guest.start", sim_guest_start, "Starts a simulated guest, as xl create would.",
-        "{name, domid, uuid}"),
+    ROW("sim.guest.start", sim_guest_start, "Starts a simulated guest, as xl create would."),
     ROW("sim.guest.shutdown", sim_guest_shutdown,
-        "Shuts a simulated guest down from inside; the domain stays until it is destroyed.", "{}"),
+        "Shuts a simulated guest down from inside; the domain stays until it is destroyed."),
     ROW("sim.guest.resume", sim_guest_resume,
-        "Lets a domain that has shut down go on, as a soft reset ends.", "{}"),
-    ROW("sim.guest.destroy", sim_guest_destroy, "Destroys a simulated guest, as xl destroy would.",
-        "{}"),
-    ROW("sim.guest.rename", sim_guest_rename, "Renames a simulated guest, as xl rename would.",
-        "{}"),
+        "Lets a domain that has shut down go on, as a soft reset ends."),
+    ROW("sim.guest.destroy", sim_guest_destroy, "Destroys a simulated guest, as xl destroy would."),
+    ROW("sim.guest.rename", sim_guest_rename, "Renames a simulated guest, as xl rename would."),
     ROW("sim.guest.pause", sim_guest_pause,
-        "Pauses a simulated guest, as xl pause would, or lets it go on.", "{}"),
+        "Pauses a simulated guest, as xl pause would, or lets it go on."),
     ROW("sim.guest.configure", sim_guest_configure,
-        "Lets the configuration of a guest started with config false appear.", "{}"),
-    ROW("sim.guest.xenstore", sim_guest_xenstore, "Shows the guest's nodes below xenshm/.",
-        "{nodes: {path: value}}"),
-    ROW("sim.guest.read", sim_guest_read, "Reads memory as the guest sees it.", "{data}"),
-    ROW("sim.guest.write", sim_guest_write, "Writes memory as the guest would.", "{}"),
-    ROW("sim.host.read", sim_host_read, "Reads pool memory as Dom0 does through UIO.", "{data}"),
-    ROW("sim.host.write", sim_host_write, "Writes pool memory as Dom0 does through UIO.", "{}"),
-    ROW("sim.fail", sim_fail, "Makes the n-th call of an operation from now on fail.", "{pending}"),
-    ROW("sim.builder", sim_builder, "Makes the next builder fail in one of its steps.",
-        "{pending}"),
-    ROW("sim.status", sim_status, "What the simulated hypervisor has mapped and permitted.",
-        "{domains: [{domid, mapped_pages, permitted_pages, mappings: [{host_address, "
-        "guest_address, size}], permissions: [{host_address, size}]}], faults_pending}"),
+        "Lets the configuration of a guest started with config false appear."),
+    ROW("sim.guest.xenstore", sim_guest_xenstore, "Shows the guest's nodes below xenshm/."),
+    ROW("sim.guest.read", sim_guest_read, "Reads memory as the guest sees it."),
+    ROW("sim.guest.write", sim_guest_write, "Writes memory as the guest would."),
+    ROW("sim.host.read", sim_host_read, "Reads pool memory as Dom0 does through UIO."),
+    ROW("sim.host.write", sim_host_write, "Writes pool memory as Dom0 does through UIO."),
+    ROW("sim.fail", sim_fail, "Makes the n-th call of an operation from now on fail."),
+    ROW("sim.builder", sim_builder, "Makes the next builder fail in one of its steps."),
+    ROW("sim.status", sim_status, "What the simulated hypervisor has mapped and permitted."),
     { NULL },
 };
 

@@ -31,6 +31,14 @@ const struct params_field method_sim_builder_fields[] = {
 
 METHOD_ARGS_FIT(struct builder_args);
 
+static const struct schema pending[] = {
+    { "pending", SCHEMA_INTEGER, 0, "planned faults" },
+    { NULL },
+};
+
+const struct schema method_sim_builder_result = SCHEMA_WITH(pending);
+const int method_sim_builder_errors[] = { 0 };
+
 static int invalid(struct error *error, const char *why)
 {
     return error_set(error, MESSAGE_INVALID_PARAMS, "Invalid params: %s", why);

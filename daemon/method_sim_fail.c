@@ -33,6 +33,44 @@ const struct params_field method_sim_fail_fields[] = {
 
 const struct params_field method_sim_status_fields[] = { PARAMS_END };
 
+static const struct schema pending[] = {
+    { "pending", SCHEMA_INTEGER, 0, "planned faults" },
+    { NULL },
+};
+
+static const struct schema mapping[] = {
+    { "host_address", SCHEMA_ADDRESS },
+    { "guest_address", SCHEMA_ADDRESS },
+    { "size", SCHEMA_SIZE },
+    { NULL },
+};
+
+static const struct schema permission[] = {
+    { "host_address", SCHEMA_ADDRESS },
+    { "size", SCHEMA_SIZE },
+    { NULL },
+};
+
+static const struct schema domain[] = {
+    { "domid", SCHEMA_INTEGER },
+    { "mapped_pages", SCHEMA_INTEGER },
+    { "permitted_pages", SCHEMA_INTEGER },
+    { "mappings", SCHEMA_OBJECT, SCHEMA_LIST, .members = mapping },
+    { "permissions", SCHEMA_OBJECT, SCHEMA_LIST, .members = permission },
+    { NULL },
+};
+
+static const struct schema status[] = {
+    { "domains", SCHEMA_OBJECT, SCHEMA_LIST, .members = domain },
+    { "faults_pending", SCHEMA_INTEGER },
+    { NULL },
+};
+
+const struct schema method_sim_fail_result = SCHEMA_WITH(pending);
+const int method_sim_fail_errors[] = { 0 };
+const struct schema method_sim_status_result = SCHEMA_WITH(status);
+const int method_sim_status_errors[] = { 0 };
+
 METHOD_ARGS_FIT(struct fail_args);
 
 #define ERRNO_MAX 4095

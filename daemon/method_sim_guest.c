@@ -86,6 +86,35 @@ NAME_FIELDS(sim_guest_xenstore);
 
 METHOD_ARGS_FIT(struct start_args);
 
+static const struct schema started[] = {
+    { "name", SCHEMA_STRING },
+    { "domid", SCHEMA_INTEGER },
+    { "uuid", SCHEMA_UUID },
+    { NULL },
+};
+
+static const struct schema xenstore[] = {
+    { "nodes", SCHEMA_TEXTS, 0, "values by path, below xenshm/" },
+    { NULL },
+};
+
+const struct schema method_sim_guest_start_result = SCHEMA_WITH(started);
+const int method_sim_guest_start_errors[] = { XENSHM_HYPERVISOR_FAILED, 0 };
+const struct schema method_sim_guest_xenstore_result = SCHEMA_WITH(xenstore);
+const int method_sim_guest_xenstore_errors[] = { XENSHM_GUEST_UNKNOWN, 0 };
+
+/* A method of a named guest with nothing to tell. */
+#define TELLS_NOTHING(method)                                                                      \
+    const struct schema method_##method##_result = SCHEMA_EMPTY;                                   \
+    const int method_##method##_errors[] = { XENSHM_GUEST_UNKNOWN, 0 }
+
+TELLS_NOTHING(sim_guest_shutdown);
+TELLS_NOTHING(sim_guest_resume);
+TELLS_NOTHING(sim_guest_destroy);
+TELLS_NOTHING(sim_guest_rename);
+TELLS_NOTHING(sim_guest_pause);
+TELLS_NOTHING(sim_guest_configure);
+
 static int invalid(struct error *error, const char *why)
 {
     return error_set(error, MESSAGE_INVALID_PARAMS, "Invalid params: %s", why);

@@ -33,6 +33,20 @@ const struct params_field method_sim_guest_write_fields[] = { NAME, ADDRESS, DAT
 const struct params_field method_sim_host_read_fields[] = { POOL, ADDRESS, LENGTH, PARAMS_END };
 const struct params_field method_sim_host_write_fields[] = { POOL, ADDRESS, DATA, PARAMS_END };
 
+static const struct schema bytes[] = {
+    { "data", SCHEMA_STRING, 0, "hexadecimal digits" },
+    { NULL },
+};
+
+const struct schema method_sim_guest_read_result = SCHEMA_WITH(bytes);
+const int method_sim_guest_read_errors[] = { XENSHM_GUEST_UNKNOWN, XENSHM_NOT_ATTACHED, 0 };
+const struct schema method_sim_host_read_result = SCHEMA_WITH(bytes);
+const int method_sim_host_read_errors[] = { XENSHM_NOT_ATTACHED, 0 };
+const struct schema method_sim_guest_write_result = SCHEMA_EMPTY;
+const int method_sim_guest_write_errors[] = { XENSHM_GUEST_UNKNOWN, XENSHM_NOT_ATTACHED, 0 };
+const struct schema method_sim_host_write_result = SCHEMA_EMPTY;
+const int method_sim_host_write_errors[] = { XENSHM_NOT_ATTACHED, 0 };
+
 METHOD_ARGS_FIT(struct memory_args);
 
 /* Where the bytes of one call are: a guest's view (domid set) or the host's. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The methods of every xenshmd. Each has a file of its own, method_<object>_<verb>.c, with its
- * fields, its handler and its refusals; its row, with the right that it needs, is in methods.c.
+ * fields, its handler, its refusals, and the shape of its result; its row, with the right that it
+ * needs, is in methods.c.
  */
 #pragma once
 
@@ -11,8 +12,11 @@ extern const struct method methods[];
 
 #define METHOD_DECLARE(name)                                                                       \
     extern const struct params_field method_##name##_fields[];                                     \
+    extern const struct schema method_##name##_result;                                             \
+    extern const int method_##name##_errors[];                                                     \
     void method_##name(struct request *request, const void *args)
 
+METHOD_DECLARE(daemon_metrics);
 METHOD_DECLARE(daemon_status);
 METHOD_DECLARE(events_subscribe);
 METHOD_DECLARE(guest_attach);

@@ -15,6 +15,7 @@
 #include "log.h"
 #include "message.h"
 #include "operation_segment.h"
+#include "outgoing.h"
 #include "state.h"
 
 struct open {
@@ -60,12 +61,13 @@ static int check(struct open *open, struct segment **ret_segment)
 {
     struct state *state = open->operation.state;
     struct error *error = &open->operation.error;
+    const struct opener *opener = open->request.opener;
     struct segment *segment;
     int r = holders_refresh(state);
 
     if (r < 0)
         return guests_list_failed(error, r);
-    if (open->request.opener->fd < 0)
+    if (opener->fd < 0 || outgoing_hung_up(opener->fd))
         return error_set(error, XENSHM_BUSY, "the client is gone");
     segment = segment_find(&state->segments, open->operation.segment);
     if (!segment)

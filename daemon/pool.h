@@ -23,6 +23,7 @@ enum pool_state {
     POOL_FOREIGN,     /* in the iomem list of a domain that got it from somebody else than us */
     POOL_QUARANTINED, /* belonged to a segment whose unmapping could not be confirmed */
 };
+#define POOL_STATES (POOL_QUARANTINED + 1)
 
 /* Refusals: positive, so that they never mix with a negative errno (see error.h). */
 enum {

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -32,6 +33,12 @@ int process_parse(const char *line, uint64_t *ret_started, bool *ret_lives)
     return 0;
 }
 
+/* There, but hidden from us (hidepid of proc(5)), is not gone. */
+static int not_found(pid_t pid)
+{
+    return kill(pid, 0) < 0 && errno == ESRCH ? -ESRCH : -EACCES;
+}
+
 int process_find(pid_t pid, struct process *ret_process)
 {
     _cleanup_(cleanup_fclose) FILE *file = NULL;
@@ -43,10 +50,10 @@ int process_find(pid_t pid, struct process *ret_process)
     snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
     file = fopen(path, "re");
     if (!file)
-        return errno == ENOENT ? -ESRCH : -errno;
+        return errno == ENOENT ? not_found(pid) : -errno;
     errno = 0;
     if (!fgets(line, sizeof(line), file))
-        return errno && errno != ESRCH ? -errno : -ESRCH;
+        return errno ? -errno : -EIO;
     r = process_parse(line, &started, &lives);
     if (r == 0 && !lives)
         r = -ESRCH;

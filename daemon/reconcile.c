@@ -283,9 +283,11 @@ void reconcile(struct state *state)
     struct segment *segment, *next;
     int r;
 
+    state->metrics.reconciles++;
     closing_apply(state);
     r = holders_refresh(state);
     if (r < 0) {
+        state->metrics.reconciles_failed++;
         log_error("listing the domains failed: %s", strerror(-r));
         return;
     }

@@ -50,6 +50,7 @@ enum attachment_state {
     ATTACHMENT_DETACHING,
     ATTACHMENT_QUARANTINED, /* taking it away failed: the guest may still have the pages */
 };
+#define ATTACHMENT_STATES (ATTACHMENT_QUARANTINED + 1)
 
 struct attachment {
     struct segment *segment;

@@ -15,6 +15,7 @@
 #include "events.h"
 #include "guest.h"
 #include "hypervisor.h"
+#include "metrics.h"
 #include "operation.h"
 #include "order.h"
 #include "pool.h"
@@ -49,6 +50,7 @@ struct state {
     struct operations operations;
     struct orders orders;
     struct events events;
+    struct metrics metrics;
     struct state_limits limits;
     uint64_t holders_version;      /* of guests, as of the last pool_set_foreign() */
     struct event *reconcile_event; /* made active to have reconcile() run soon */
@@ -60,7 +62,7 @@ struct state_pool *state_find_pool(struct state *state, const char *name);
 volatile void *state_pool_address(const struct state_pool *pool, mfn_t first);
 /*
  * A descriptor of the pool's memory, an open file of its own, for somebody else. Returns it,
- * close-on-exec, or -errno.
+ * close-on-exec, or -errno; -ENODEV: the device is the pool no more.
  */
 int state_pool_open(const struct state_pool *pool);
 /* Asks for a reconcile() from the event loop. */

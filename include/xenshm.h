@@ -77,12 +77,14 @@ enum xenshm_error {
  *      -EPROTO        what answers is not xenshmd, or not in a way that this library understands
  *      -EMSGSIZE      the reply is longer than 256 MiB
  *      -ENOTCONN      an earlier failure of these ended the connection: connect again
- *      -E2BIG         the request is longer than XENSHM_LINE_MAX; nothing was sent
+ *      -E2BIG         the request is longer than XENSHM_LINE_MAX, or has an option that this
+ *                     library does not know; nothing was sent
  *      -EINVAL        an argument that cannot be sent (not UTF-8, not JSON); nothing was sent
  *      -ENOMEM        no memory
  *
  * xenshm_is_refusal() tells the first two from the third. A refusal, -E2BIG and -EINVAL leave the
- * connection as it was, and so does -EPROTO for a result that lacks something; the others end it.
+ * connection as it was. So does -EPROTO for a result that lacks something, of a request that has
+ * been carried out. After the others it has ended, and xenshm_fd() is -1; -ENOMEM may be either.
  *
  * Outputs (ret_...) are last and untouched on failure. Results are one block each, which the caller
  * frees with xenshm_free(), as a whole: what they point to goes with them, and nothing in them is
@@ -292,6 +294,7 @@ struct xenshm_counts {
     uint64_t operations;      /* under way */
     uint64_t builders;        /* at work */
     uint64_t bad_store_files; /* not understood; while there are any, nothing is attached */
+    uint64_t openings;        /* of segments, for programs in Dom0 */
 };
 
 struct xenshm_limits {
@@ -303,6 +306,8 @@ struct xenshm_limits {
     uint64_t attachments_per_guest;
     uint64_t operations;
     uint64_t builders;
+    uint64_t openings;
+    uint64_t openings_per_connection;
 };
 
 /* A [segment] of the daemon's configuration. */
@@ -515,21 +520,27 @@ struct xenshm_mapping {
 
 /*
  * Maps a segment, readable and writable, by segment.open on a connection of its own to the same
- * socket. As long as that connection stands, the daemon gives the pages to nobody else, whoever
- * detaches or frees the segment. A fork() does not hand the mapping on. Right: operate.
- * XENSHM_SEGMENT_UNKNOWN and others refuse; -EOPNOTSUPP on a connection of xenshm_connect_fd();
- * failures of mmap(2). The connection that is given says why, and never ends by it.
+ * socket. From then on the daemon gives the pages to nobody else, whoever detaches or frees the
+ * segment, until xenshm_unmap(), or the end of this process. Each mapping takes one of the daemon's
+ * connections.
+ *
+ * A child of fork() does not have the mapping; it may map the segment itself. Right: operate.
+ * Refusals: XENSHM_SEGMENT_UNKNOWN, XENSHM_PAGES_HELD (quarantined, or a clash), XENSHM_TOO_MANY,
+ * XENSHM_UNSUPPORTED, XENSHM_BUSY. Failures: those of connecting and of mmap(2); -EOPNOTSUPP on a
+ * connection of xenshm_connect_fd(), since descriptors come from the same host only. The connection
+ * that is given tells why, and is not ended by it.
  */
 int xenshm_map(struct xenshm *connection, const char *segment, struct xenshm_mapping **ret_mapping);
 
 /*
- * Readable when the daemon has gone, or ended the connection: then the pages may go to somebody
- * else once this process has ended, and the program should unmap and map again. To poll, nothing
- * else.
+ * Readable when the daemon has ended the connection, as it does when it stops. The mapping is still
+ * there, and the pages stay this process's, but the daemon cannot learn of xenshm_unmap() any more:
+ * it holds them until this process ends, or maps the segment again. So unmap then, connect, and map
+ * again. To poll for input, nothing else; it stays the mapping's.
  */
 int xenshm_mapping_fd(const struct xenshm_mapping *mapping);
 
-/* Unmaps, then gives the promise back; NULL is allowed. No thread may touch it any more. */
+/* Unmaps, then tells the daemon; NULL is allowed. No thread may touch the bytes any more. */
 void xenshm_unmap(struct xenshm_mapping *mapping);
 
 #ifdef __cplusplus

@@ -163,7 +163,7 @@ int arguments_call(struct xenshm *connection, const char *method, struct argumen
 
     json_decref(name);
     if (!arguments->failure)
-        return call(connection, method, arguments->params, ret_result);
+        return call_method(connection, method, arguments->params, ret_result);
     json_decref(arguments->params);
     if (arguments->wrong)
         return failure_say(connection, arguments->failure, "%s", arguments->wrong);

@@ -43,7 +43,7 @@ void arguments_shares(struct arguments *arguments, const char *key,
  */
 void arguments_options(struct arguments *arguments, const void *options, void *target, size_t size);
 
-/* Calls `method` with them, and frees them in any case; see call() in library.h. */
+/* Calls `method` with them, and frees them in any case; see call_method() in library.h. */
 int arguments_call(struct xenshm *connection, const char *method, struct arguments *arguments,
                    json_t **ret_result);
 /* The same with the result as JSON text. */

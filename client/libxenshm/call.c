@@ -112,7 +112,7 @@ static int make_request(struct xenshm *connection, const char *method, json_t *p
     return failure_note(connection, -ENOMEM);
 }
 
-int call(struct xenshm *connection, const char *method, json_t *params, json_t **ret_result)
+int call_method(struct xenshm *connection, const char *method, json_t *params, json_t **ret_result)
 {
     _cleanup_(cleanup_json) json_t *reply = NULL;
     _cleanup_(cleanup_free) char *text = NULL;

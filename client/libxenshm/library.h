@@ -55,7 +55,7 @@ int failure_refusal(struct xenshm *connection, const json_t *error);
  * Calls `method` with `params`, which is stolen; NULL: no memory. *ret_result is a new reference.
  * What failed is kept.
  */
-int call(struct xenshm *connection, const char *method, json_t *params, json_t **ret_result);
+int call_method(struct xenshm *connection, const char *method, json_t *params, json_t **ret_result);
 
 /* One line, which must be a JSON object: 0, -EPROTO or -ENOMEM. */
 int call_parse_line(const char *line, size_t length, json_t **ret_message);

@@ -151,7 +151,8 @@ OWN_SHAPE(counts, S,
     FIELD(FIELD_NUMBER, S, connections),
     FIELD(FIELD_NUMBER, S, operations),
     FIELD(FIELD_NUMBER, S, builders),
-    FIELD(FIELD_NUMBER, S, bad_store_files));
+    FIELD(FIELD_NUMBER, S, bad_store_files),
+    FIELD_MAYBE(FIELD_NUMBER, S, openings));
 #undef S
 
 #define S struct xenshm_limits
@@ -163,7 +164,9 @@ OWN_SHAPE(limits, S,
     FIELD(FIELD_NUMBER, S, segments),
     FIELD(FIELD_NUMBER, S, attachments_per_guest),
     FIELD(FIELD_NUMBER, S, operations),
-    FIELD(FIELD_NUMBER, S, builders));
+    FIELD(FIELD_NUMBER, S, builders),
+    FIELD_MAYBE(FIELD_NUMBER, S, openings),
+    FIELD_MAYBE(FIELD_NUMBER, S, openings_per_connection));
 #undef S
 
 #define S struct xenshm_order

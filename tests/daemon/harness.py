@@ -5,6 +5,7 @@ store and with what the simulated hypervisor has really mapped. XENSHMD_SIM name
 
 import contextlib
 import ctypes
+import functools
 import itertools
 import json
 import os
@@ -163,11 +164,26 @@ def connect(path):
     return sock
 
 
+@functools.lru_cache(maxsize=None)
+def described_errors():
+    """{method: names of the errors that it may answer with, by rpc.discover}."""
+    with tempfile.TemporaryDirectory(prefix="xenshmd-test-", dir=memory_folder()) as folder:
+        daemon = Daemon(folder).wait_ready()
+        try:
+            with Client(daemon.socket_path) as client:
+                methods = client.call("rpc.discover")["methods"]
+        finally:
+            daemon.kill()
+    return {method["name"]: {error["$ref"].rpartition("/")[2] for error in method["errors"]}
+            for method in methods}
+
+
 class Client:
     """One connection. Nothing is sent or read but what the test asks for."""
 
     def __init__(self, path):
         self.socket = connect(path)
+        self.methods = {}  # what was asked for, by id
         self.buffer = b""
         self.ids = itertools.count(1)
         self.early = {}  # replies that came before they were asked for, by id
@@ -239,6 +255,7 @@ class Client:
     def request(self, method, **params):
         """Sends a request and returns its id."""
         number_ = next(self.ids)
+        self.methods[number_] = method
         message = {"jsonrpc": "2.0", "id": number_, "method": method}
         if params:
             message["params"] = params
@@ -248,6 +265,7 @@ class Client:
     def pipeline(self, *calls):
         """Sends requests (method, params) in one piece; returns their ids."""
         ids = [next(self.ids) for _ in calls]
+        self.methods.update((id_, method) for id_, (method, _) in zip(ids, calls))
         self.send(b"".join(
             json.dumps({"jsonrpc": "2.0", "id": id_, "method": method, "params": params}).encode() +
             b"\n" for id_, (method, params) in zip(ids, calls)))
@@ -267,9 +285,18 @@ class Client:
     def finish(self, id_):
         """The result of a request sent before; raises Refused."""
         reply = self.reply(id_)
+        method = self.methods.pop(id_, None)
         if "error" in reply:
+            self.check_described(method, reply["error"]["data"]["name"])
             raise Refused(reply["error"])
         return reply["result"]
+
+    @staticmethod
+    def check_described(method, name):
+        """Whatever a method refuses, rpc.discover has said that it may."""
+        described = described_errors().get(method)
+        assert described is None or name in described, \
+            f"rpc.discover does not tell that {method} may be refused with {name}"
 
     def call(self, method, **params):
         return self.finish(self.request(method, **params))

@@ -396,7 +396,7 @@ class DaemonTest(DoctorTest):
         self.find("socket", f"user {NOBODY}", status="warning", remedy="see who listens")
 
     def answer(self, *replies, then=lambda peer: None):
-        """Listens, and answers the first connection's requests with these bytes."""
+        """Listens, and answers the first connection's requests with these bytes, and their own ids."""
         listener = socket.socket(socket.AF_UNIX)
         self.addCleanup(listener.close)
         listener.bind(str(self.socket))
@@ -406,8 +406,8 @@ class DaemonTest(DoctorTest):
             peer, _ = listener.accept()
             with peer:
                 for reply in replies:
-                    peer.recv(4096)
-                    peer.sendall(reply)
+                    request = json.loads(peer.recv(4096))
+                    peer.sendall(reply.replace(b'"id": 1,', b'"id": %d,' % request["id"]))
                 then(peer)
 
         threading.Thread(target=serve, daemon=True).start()

@@ -8,6 +8,7 @@ import json
 import mmap
 import os
 import random
+import select
 import signal
 import socket
 import subprocess
@@ -154,6 +155,12 @@ class OpenMixin(SegmentMixin):
     def end(self, process):
         process.kill()
         process.wait(PATIENCE)
+
+    def descriptors(self, connections=1):
+        """Of the daemon, with so many connections and no other that is about to end."""
+        wait_until(lambda: self.call("daemon.status")["counts"]["connections"] == connections,
+                   f"there are {connections} connections")
+        return self.daemon.descriptors()
 
     def at_rest(self, descriptors):
         wait_until(lambda: self.daemon.descriptors() == descriptors,
@@ -444,7 +451,7 @@ class Refusals(OpenTest):
 
     def test_each_call_that_fails(self):
         self.alloc("data")
-        before = self.daemon.descriptors()
+        before = self.descriptors()
         client = self.connect_open()
         for operation, name in (("store_write", "STORE_FAILED"), ("list", "HYPERVISOR_FAILED")):
             with self.subTest(operation=operation), self.unchanged():
@@ -523,7 +530,7 @@ class Descriptors(OpenTest):
         self.alloc("data")
         client = self.connect_open()
         self.fill(client)
-        before = self.daemon.descriptors()
+        before = self.descriptors(2)
         ids = client.pipeline(*[("segment.open", {"name": "data"})] * 100)
         wait_until(lambda: self.opened("data"), "the first one is worked on")
         self.alloc("other")  # the daemon has had more turns
@@ -538,7 +545,7 @@ class Descriptors(OpenTest):
 
     def test_hang_up_with_one_that_waits(self):
         self.alloc("data")
-        before = self.daemon.descriptors()
+        before = self.descriptors()
         for _ in range(20):
             client = self.connect_open()
             self.fill(client)
@@ -550,7 +557,7 @@ class Descriptors(OpenTest):
     def test_many_clients_that_do_not_read(self):
         """Each that makes another descriptor wait is cut off: the daemon keeps its own."""
         self.alloc("data")
-        before = self.daemon.descriptors()
+        before = self.descriptors()
         clients = [self.connect_open() for _ in range(3 * WAITING)]
         for client in clients:
             self.fill(client)
@@ -580,7 +587,7 @@ class Descriptors(OpenTest):
 
     def test_a_thousand(self):
         self.alloc("data")
-        before = self.daemon.descriptors()
+        before = self.descriptors()
         client = self.connect_open()
         for _ in range(500):
             os.close(client.open("data")[1])
@@ -595,7 +602,7 @@ class Descriptors(OpenTest):
     def test_a_client_that_takes_none(self):
         """With plain recv() the kernel drops them; the opening is there all the same."""
         self.alloc("data")
-        before = self.daemon.descriptors()
+        before = self.descriptors()
         with contextlib.closing(self.connect(self.daemon)) as client:
             for _ in range(10):
                 client.call("segment.open", name="data")
@@ -610,21 +617,15 @@ class Turns(OpenMixin, DaemonTest):
     def wiping(self):
         return any(segment["state"] == "wiping" for segment in self.call("segment.list")["segments"])
 
-    def begin_wiping(self, method="segment.alloc", **more):
-        asking = self.connect(self.daemon)
-        id_ = asking.request(method, name="data", size=512 * MIB, **more)
-        wait_until(self.wiping, "it is wiped")
-        return asking, id_
-
     def test_it_waits_for_the_wiping(self):
         for method, more in (("segment.alloc", {}), ("guest.attach", {"guest": "alpha"})):
             with self.subTest(method=method):
-                asking, id_ = self.begin_wiping(method, **more)
                 client = self.connect_open()
-                opening = client.request("segment.open", name="data")
-                result = client.finish(opening)
-                memory = Memory(result, client.take())
-                asking.finish(id_)
+                asking, opening = client.pipeline(
+                    (method, {"name": "data", "size": 512 * MIB, **more}),
+                    ("segment.open", {"name": "data"}))
+                client.finish(asking)
+                memory = Memory(client.finish(opening), client.take())
                 self.assertEqual(memory.size, 512 * MIB)
                 self.assertEqual(memory.read(512 * MIB - 16, 16), bytes(16))
                 memory.map.close()
@@ -635,18 +636,32 @@ class Turns(OpenMixin, DaemonTest):
                 else:
                     self.free("data")
 
-    def test_hang_up_before_its_turn(self):
-        """Nothing has begun, and nothing is left of it."""
-        asking, id_ = self.begin_wiping()
-        before = self.daemon.descriptors()
-        client = self.connect_open()
-        client.request("segment.open", name="data")
-        wait_until(lambda: self.call("daemon.status")["counts"]["operations"] == 2, "it waits")
-        client.close()
+    def hang_up_while_wiping(self):
+        """Returns whether that was in time."""
+        before, opened = self.descriptors(), self.daemon.log().count("has it open")
+        asking, polite, rude = self.connect(self.daemon), self.connect_open(), self.connect_open()
+        id_ = asking.request("segment.alloc", name="data", size=512 * MIB)
+        wait_until(self.names, "its wiping has begun")
+        for client in (polite, rude):
+            client.request("segment.open", name="data")
+            client.call("daemon.status")
+        rude.request("daemon.status")
+        wait_until(lambda: select.select([rude.plain], [], [], 0)[0], "there is something to read")
+        polite.close()
+        rude.close()  # with a reply unread: its connection is reset
+        in_time = self.wiping()
         asking.finish(id_)
-        self.idle()
-        self.assertNotIn("opened", self.show("data"))
+        asking.close()
         self.at_rest(before)
+        self.closed("data")
+        self.free("data")
+        if in_time:
+            self.assertEqual(self.daemon.log().count("has it open"), opened)
+        return in_time
+
+    def test_hang_up_before_its_turn(self):
+        """Nothing has begun, and nothing is left of it, however it hangs up."""
+        self.assertTrue(any(self.hang_up_while_wiping() for _ in range(20)), "always too late")
 
 
 class Stay(OpenMixin, WorldTest):

@@ -701,8 +701,8 @@ def two_groups():
     return [group.gr_name for group in grp.getgrall() if group.gr_gid not in own][:2]
 
 
-READ = ["rpc.discover", "daemon.status", "pool.list", "pool.map", "segment.list", "segment.show",
-        "guest.list"]
+READ = ["rpc.discover", "daemon.status", "daemon.metrics", "pool.list", "pool.map", "segment.list",
+        "segment.show", "guest.list"]
 OPERATE = ["guest.attach", "guest.detach", "segment.alloc", "segment.free"]
 ADMIN = ["guest.create", "guest.destroy", "sim.builder", "sim.guest.start", "sim.guest.shutdown",
          "sim.guest.resume", "sim.guest.destroy", "sim.guest.rename", "sim.guest.pause",

@@ -56,6 +56,18 @@ static void check_line(const char *line, size_t length)
         check_request(item);
 }
 
+/* The input ends: what is left is a line, once. */
+static void check_rest(struct frame *frame, size_t left)
+{
+    size_t length;
+    char *rest = frame_rest(frame, &length);
+
+    MUST(length == left && length <= LIMIT && (length == 0) == (rest == NULL));
+    if (rest)
+        check_line(rest, length);
+    MUST(!frame_rest(frame, &length));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     size_t piece = size > 0 ? data[0] + 1u : 1, taken = 0;
@@ -78,10 +90,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             check_line(line, length);
         }
         MUST(r == 0 || r == FRAME_E_TOO_LONG);
-        if (r)
-            break;
-        MUST(taken + frame_pending(&frame) == at - 1 + count);
+        if (r) {
+            frame_clear(&frame);
+            return 0;
+        }
+        MUST(taken + (frame.end - frame.start) == at - 1 + count);
     }
+    check_rest(&frame, frame.end - frame.start);
     frame_clear(&frame);
     return 0;
 }

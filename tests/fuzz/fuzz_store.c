@@ -30,6 +30,8 @@ static void segment(const char *text, size_t length)
         MUST(memchr(attachment->guest_name, '\0', sizeof(attachment->guest_name)));
         MUST(gfn_range_valid(((struct gfn_range){ attachment->first, segment.frames.count })));
     }
+    for (size_t i = 0; i < segment.opening_count; i++)
+        MUST(segment.openings[i].process.pid > 0);
     store_segment_clear(&segment);
 }
 

@@ -192,13 +192,13 @@ class Installed(DaemonTest):
 
     def test_headers_in_every_language(self):
         """The inline functions as well, without a warning."""
-        sources = {"c": (["cc"], ["c99", "gnu11", "gnu17"]),
+        sources = {"c": ([" ".join(COMPILER)], ["c99", "gnu11", "gnu17"]),
                    "c++": (self.cplusplus(), ["c++11", "gnu++17", "c++20"])}
         for language, (compilers, standards) in sources.items():
             for compiler in compilers:
                 for standard in standards:
                     with self.subTest(compiler=compiler, standard=standard):
-                        output(compiler, "-x", language, f"-std={standard}", "-pedantic", "-Wall",
+                        output(*compiler.split(), "-x", language, f"-std={standard}", "-pedantic", "-Wall",
                                "-Wextra", "-Wshadow", "-Wconversion", "-Werror", "-fsyntax-only",
                                *self.flags("--cflags"), "-",
                                input="#include <xenshm.h>\n#include <xenshm-memory.h>\n"

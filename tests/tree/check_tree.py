@@ -12,14 +12,14 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 # A file may include files of its own level and of those above it in this list.
 LEVELS = [
-    {"pool", "pool_runs", "window", "uio_open", "scrub", "config",
+    {"pool", "pool_runs", "window", "uio_open", "scrub", "config", "config_keys",
      "config_segment", "config_value", "access", "hypervisor", "hypervisor_xen", "hypervisor_xen_private", "hypervisor_xen_config",
      "hypervisor_xen_store", "hypervisor_sim",
      "hypervisor_sim_private", "sim_domains", "sim_faults", "sim_world", "sim_guest", "builder", "store_file",
-     "created", "created_facts", "outgoing", "process"},
+     "created", "created_facts", "metrics", "exposition", "schema", "outgoing", "process"},
     {"segment", "guest", "guest_private", "guest_call", "guest_wait", "guest_window", "mapping", "publish",
      "opening"},
-    {"operation", "state", "store", "store_text", "describe", "events", "progress", "tell", "holders",
+    {"operation", "state", "store", "store_text", "describe", "describe_schema", "events", "progress", "tell", "holders",
      "placement", "claim", "bringup", "teardown", "order", "operation_attach", "operation_detach",
      "operation_reclaim", "operation_restore", "operation_segment", "operation_segment_alloc",
      "operation_segment_free", "create_check", "operation_create",
@@ -27,7 +27,7 @@ LEVELS = [
      "operation_create_end", "operation_create_segments", "operation_end", "suboperation", "building",
      "attachment_wait", "store_created", "closing", "operation_segment_open"},
     {"lifecycle", "reconcile", "connection"},
-    {"dispatch", "methods", "share_params"},
+    {"dispatch", "methods", "metrics_families", "metrics_requests", "metrics_state", "share_params"},
     {"service", "listener", "options", "reload", "daemon"},
     {"main", "main_sim"},
 ]
@@ -139,6 +139,19 @@ def check_client():
                 yield f"client/{path.name} includes the daemon's {name}"
 
 
+def check_library():
+    """libxenshm knows nothing of xenshmctl, which knows only the library's public headers."""
+    folder = ROOT / "client" / "libxenshm"
+    homes = {"library": [folder, ROOT / "common", ROOT / "include"],
+             "client": [ROOT / "client", ROOT / "common", ROOT / "include"]}
+    for path in sources("client"):
+        side = "library" if path.parent == folder else "client"
+        for name in includes(path):
+            if name[0] == '"' and not any((home / name.strip('"')).exists()
+                                          for home in homes[side]):
+                yield f"{path.relative_to(ROOT)} includes {name}, which is not the {side}'s"
+
+
 def check_xen():
     for path in sources("common", "daemon", "client", "include"):
         if path.name.startswith(("hypervisor_xen", "backend_xen")):
@@ -176,7 +189,7 @@ def check_pool_memory():
                 yield f"daemon/{path.name}:{number}: touches pool memory"
 
 
-CHECKS = [check_licence, check_levels, check_builder, check_common, check_client, check_xen, check_devtree, check_pure,
+CHECKS = [check_licence, check_levels, check_builder, check_common, check_client, check_library, check_xen, check_devtree, check_pure,
           check_pool_memory]
 
 

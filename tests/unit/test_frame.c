@@ -293,6 +293,29 @@ static void test_random_pieces(void **state)
     }
 }
 
+/* What is behind the last newline is handed out once, and only when it is asked for. */
+static void test_rest(void **state)
+{
+    struct frame frame;
+    size_t length;
+    char *line;
+
+    frame_init(&frame, 50);
+    assert_null(frame_rest(&frame, &length));
+    feed(&frame, "ab\ncde", 6, 6);
+    assert_int_equal(frame_next(&frame, &line, &length), 0);
+    assert_memory_equal(line, "ab", length);
+    assert_int_equal(frame_next(&frame, &line, &length), 0);
+    assert_null(line);
+    line = frame_rest(&frame, &length);
+    assert_int_equal(length, 3);
+    assert_memory_equal(line, "cde", 3);
+    assert_null(frame_rest(&frame, &length));
+    assert_int_equal(frame_next(&frame, &line, &length), 0);
+    assert_null(line);
+    frame_clear(&frame);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -306,6 +329,7 @@ int main(void)
         cmocka_unit_test(test_lines_stay_valid),
         cmocka_unit_test(test_large_buffer_is_given_back),
         cmocka_unit_test(test_random_pieces),
+        cmocka_unit_test(test_rest),
     };
 
     return RUN_TESTS("frame", tests);

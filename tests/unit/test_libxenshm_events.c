@@ -201,6 +201,56 @@ static void test_among_replies(void **state)
     assert_next(pair, 4);
 }
 
+/* What nobody takes goes with the connection. */
+static void test_left_behind(void **state)
+{
+    struct pair *pair = *state;
+    char *result = NULL;
+
+    say(pair, EVENT(1, "x", "null") "{\"id\":1,\"result\":[]}\n" EVENT(2, "x", "null"));
+    assert_int_equal(xenshm_call(pair->connection, "m", NULL, &result), 0);
+    xenshm_free(result);
+}
+
+/* Says why, at length, and hangs up with the request unread. */
+static void turn_away(int fd)
+{
+    struct pollfd p = { .fd = fd, .events = POLLIN };
+    const char *reply = "{\"id\":null,\"error\":{\"code\":17}}\n";
+    char text[100 * 1024];
+    size_t start = sizeof(text) - strlen(reply);
+
+    memset(text, ' ', start);
+    memcpy(text + start, reply, strlen(reply));
+    if (poll(&p, 1, -1) != 1 || write(fd, text, sizeof(text)) != sizeof(text))
+        _exit(1);
+    _exit(0);
+}
+
+/*
+ * Of such an end the error comes once, before what was said: it is no end yet. That it comes before
+ * all is read depends on the two processes, so there are several tries.
+ */
+static void test_said_before_the_end(void **state)
+{
+    for (int i = 0; i < 20; i++) {
+        struct xenshm *connection;
+        char *result = NULL;
+        int fds[2];
+        pid_t pid;
+
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+        assert_int_equal(xenshm_connect_fd(fds[0], &connection), 0);
+        pid = fork();
+        if (pid == 0)
+            turn_away(fds[1]);
+        close(fds[1]);
+        assert_int_equal(xenshm_call(connection, "m", NULL, &result), XENSHM_TOO_MANY);
+        assert_int_equal(waitpid(pid, NULL, 0), pid);
+        xenshm_close(connection);
+    }
+}
+
 /* Other notifications and stray replies are nothing to anybody. */
 static void test_what_is_no_event(void **state)
 {
@@ -327,6 +377,23 @@ static void test_overflow_in_a_call(void **state)
     assert_int_equal(waitpid(pid, NULL, 0), pid);
 }
 
+/* Only what is kept counts, not what was taken. */
+static void test_queue_that_is_emptied(void **state)
+{
+    _cleanup_(cleanup_free) char *line = calloc(1, QUEUE_BYTES_MAX / 2);
+    _cleanup_(cleanup_json) json_t *params = json_pack("{s:i}", "seq", 7);
+    struct queue queue;
+
+    queue_init(&queue);
+    for (int i = 0; i < 8; i++) {
+        assert_int_equal(queue_add(&queue, line, QUEUE_BYTES_MAX / 2, params), 0);
+        free(queue_take(&queue));
+    }
+    assert_false(queue.overflowed);
+    assert_null(queue_take(&queue));
+    queue_clear(&queue);
+}
+
 /* A daemon that takes no request while its events are not read. */
 static void serve_stubbornly(int fd)
 {
@@ -379,6 +446,9 @@ int main(void)
         TEST(test_objects),
         TEST(test_unknown_objects),
         TEST(test_among_replies),
+        TEST(test_left_behind),
+        TEST(test_said_before_the_end),
+        TEST(test_queue_that_is_emptied),
         TEST(test_what_is_no_event),
         TEST(test_poll),
         TEST(test_end_in_a_call),

@@ -7,6 +7,7 @@
 
 #include "fault.h"
 #include "guest.h"
+#include "opening.h"
 #include "segment.h"
 
 struct fixture {
@@ -247,6 +248,51 @@ static void test_quarantine(void **state)
     assert_int_equal(pool_free_pages(fixture->pool.pool), 256);
 }
 
+/* What a program has open stays, whichever guests come and go; what is left of it, too. */
+static void test_openings(void **state)
+{
+    struct fixture *fixture = *state;
+    struct segments *segments = &fixture->segments;
+    struct segment *segment = make_segment(fixture, "s", 1);
+    struct attachment *attachment = make_attachment(fixture, segment, 1, 0x3a000);
+    struct process process = { 4711, 99 };
+    struct opener one, other;
+    struct opening *opening, *second;
+
+    opener_init(&one, 3);
+    opener_init(&other, 4);
+    attachment->state = ATTACHMENT_QUARANTINED;
+    assert_true(segment_unused_but(segment, attachment));
+    assert_false(segment_unused_but(segment, NULL));
+    assert_true(segment_quarantined(segment));
+    assert_int_equal(opening_new(segments, segment, &one, &process, &opening), 0);
+    assert_false(segment_unused_but(segment, attachment));
+    assert_false(segment_quarantined(segment));
+    assert_ptr_equal(opening_find(segment, &one), opening);
+    assert_null(opening_find(segment, &other));
+    assert_null(opening_find_left(segment, &process));
+    opening_set_opener(segments, opening, NULL);
+    assert_int_equal(one.count, 0);
+    assert_null(opening_find(segment, &one));
+    assert_ptr_equal(opening_find_left(segment, &process), opening);
+    assert_int_equal(opening_new(segments, segment, &other, &process, &second), 0);
+    assert_int_equal(segment->opening_count, 2);
+    assert_int_equal(segments->opening_count, 2);
+    process.started++;
+    assert_null(opening_find_left(segment, &process));
+    opening_remove(segments, opening);
+    assert_int_equal(other.count, 1);
+    opening_remove(segments, second);
+    assert_int_equal(other.count, 0);
+    assert_int_equal(segments->opening_count, 0);
+    attachment_remove(segments, attachment);
+    assert_true(segment_unused_but(segment, NULL));
+    segment->kept = true;
+    assert_false(segment_unused_but(segment, NULL));
+    /* One that nobody ends goes with the segments. */
+    assert_int_equal(opening_new(segments, segment, NULL, &process, &opening), 0);
+}
+
 static void test_states(void **state)
 {
     enum attachment_state parsed;
@@ -267,6 +313,8 @@ static void test_out_of_memory(void **state)
     struct segment *segment = NULL;
     struct attachment *attachment = NULL;
     struct guest *guest = NULL;
+    struct process process = { 1, 1 };
+    struct opening *opening = NULL;
 
     fault_after(0);
     assert_true(segment_new(&fixture->segments, "s", &segment) < 0);
@@ -278,6 +326,10 @@ static void test_out_of_memory(void **state)
     assert_true(attachment_new(&fixture->segments, segment, &identity, &attachment) < 0);
     assert_true(fault_end());
     assert_int_equal(segment->attachment_count, 0);
+    fault_after(0);
+    assert_true(opening_new(&fixture->segments, segment, NULL, &process, &opening) < 0);
+    assert_true(fault_end());
+    assert_int_equal(segment->opening_count, 0);
     fault_after(0);
     assert_true(guest_expect(&fixture->guests, &identity, &guest) < 0);
     assert_true(fault_end());
@@ -293,7 +345,7 @@ int main(void)
         TEST(test_find),        TEST(test_order),         TEST(test_removal_frees_the_pages),
         TEST(test_epochs),      TEST(test_default_names), TEST(test_default_names_differ),
         TEST(test_attachments), TEST(test_guest_order),   TEST(test_quarantine),
-        TEST(test_states),      TEST(test_out_of_memory),
+        TEST(test_states),      TEST(test_out_of_memory), TEST(test_openings),
     };
 
     return RUN_TESTS("segment", tests);

@@ -14,6 +14,7 @@
 #include "fault.h"
 #include "guest.h"
 #include "log.h"
+#include "opening.h"
 #include "store.h"
 
 struct fixture {
@@ -74,6 +75,16 @@ static struct attachment *attach(struct fixture *fixture, uint32_t domid, const 
     attachment->state = ATTACHMENT_DETACHING;
     snprintf(attachment->guest_name, DOMAIN_NAME_MAX, "%s", name);
     return attachment;
+}
+
+static void add_opening(struct fixture *fixture, pid_t pid, uint64_t started, uint32_t uid)
+{
+    struct process process = { pid, started };
+    struct opening *opening;
+
+    assert_int_equal(opening_new(&fixture->segments, fixture->segment, NULL, &process, &opening),
+                     0);
+    opening->uid = uid;
 }
 
 static void write_file(const struct fixture *fixture, const char *name, const char *text)
@@ -155,6 +166,8 @@ static void test_round_trip(void **state)
     assert_int_equal(read.attachments[0].first.v, 0x3a002);
     assert_int_equal(read.attachments[0].state, ATTACHMENT_DETACHING);
     assert_int_equal(read.attachments[1].identity.domid, 0x7fef);
+    assert_int_equal(read.opening_count, 0);
+    assert_null(strstr(text, "openings"));
     store_segment_clear(&read);
     free(text);
 
@@ -162,6 +175,28 @@ static void test_round_trip(void **state)
     assert_int_equal(store_parse(text, strlen(text), &read, &why), 0);
     assert_int_equal(read.attachment_count, 1);
     assert_string_equal(read.attachments[0].guest_name, "three");
+    store_segment_clear(&read);
+    free(text);
+}
+
+static void test_openings(void **state)
+{
+    struct fixture *fixture = *state;
+    struct store_segment read;
+    const char *why;
+    char *text;
+
+    add_opening(fixture, 1, 0, UINT32_MAX);
+    add_opening(fixture, INT32_MAX, INT64_MAX, 0);
+    text = store_text(fixture->segment, NULL);
+    assert_int_equal(store_parse(text, strlen(text), &read, &why), 0);
+    assert_int_equal(read.opening_count, 2);
+    assert_int_equal(read.openings[0].process.pid, 1);
+    assert_int_equal(read.openings[0].process.started, 0);
+    assert_int_equal(read.openings[0].uid, UINT32_MAX);
+    assert_int_equal(read.openings[1].process.pid, INT32_MAX);
+    assert_int_equal(read.openings[1].process.started, INT64_MAX);
+    assert_int_equal(read.openings[1].uid, 0);
     store_segment_clear(&read);
     free(text);
 }
@@ -175,6 +210,7 @@ static void test_every_byte_changed(void **state)
     size_t length, accepted = 0;
 
     attach(fixture, 2, "two");
+    add_opening(fixture, 4711, 123, 0);
     text = store_text(fixture->segment, NULL);
     length = strlen(text);
     for (size_t i = 0; i < length; i++)
@@ -189,10 +225,13 @@ static void test_every_byte_changed(void **state)
                 assert_true(mfn_range_valid(read.frames));
                 for (size_t a = 0; a < read.attachment_count; a++)
                     assert_true(frames_valid(read.attachments[a].first.v, read.frames.count));
+                for (size_t o = 0; o < read.opening_count; o++)
+                    assert_true(read.openings[o].process.pid > 0);
                 accepted++;
             } else {
                 assert_non_null(why);
                 assert_null(read.attachments);
+                assert_null(read.openings);
             }
             store_segment_clear(&read);
             text[i] = was;
@@ -210,6 +249,7 @@ static void test_every_truncation(void **state)
     char *text;
 
     attach(fixture, 2, "two");
+    add_opening(fixture, 4711, 123, 0);
     text = store_text(fixture->segment, NULL);
     for (size_t length = 0; length < strlen(text); length++)
         assert_int_equal(store_parse(text, length, &read, &why), -EINVAL);
@@ -351,6 +391,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(test_round_trip),
+        TEST(test_openings),
         TEST(test_every_byte_changed),
         TEST(test_every_truncation),
         TEST(test_write_and_remove),
