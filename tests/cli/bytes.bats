@@ -47,8 +47,8 @@ simulate()
     ctl alloc data 8K
     head -c 8192 /dev/zero >image
     bytes 100 >piece
-    for offset in 0 1 3 7 8 13 4095 4096 8092; do
-        for length in 0 1 2 7 8 9 31 100; do
+    for offset in 0 3 8 4095 8092; do
+        for length in 0 1 9 31 100; do
             head -c "$length" piece | ctl write data "$offset"
             head -c "$length" piece | dd of=image bs=1 seek="$offset" conv=notrunc status=none
             ctl read data "$offset" "$length" >back
@@ -179,7 +179,7 @@ dump()
     ctl alloc data 256K
     bytes 1000 | ctl write data 70000
     printf 'a dump|\\n' | ctl write data 16
-    for range in "" "0 0" "1" "0 16" "3 16" "16 9" "69990 31" "0 70001" "65530 100000" "262143"; do
+    for range in "" "0 0" "3 16" "16 9" "65530 100000" "262143"; do
         # shellcheck disable=SC2086 # words
         ctl read data $range >piece
         # shellcheck disable=SC2086 # words

@@ -216,6 +216,17 @@ xenshmctl: watch: read too slowly, so that xenshmd gave up; begins again, see 'x
     [ ! -s errors ]
 }
 
+@test "nobody reads any more, in the midst of many events" {
+    # More than a pipe holds, so that some are written when the reader has gone.
+    for ((i = 5; i < 6005; i++)); do
+        event "$i" new.kind null
+    done >events
+    start_stub "time.sleep(60)"
+    run -0 bash -o pipefail -c "'$XENSHMCTL' watch 2>errors | head -n 1"
+    [ "$output" = "22:00:00.123 new.kind" ]
+    [ ! -s errors ]
+}
+
 @test "lines that cannot be written" {
     [ -w /dev/full ] || skip "no /dev/full"
     event 5 new.kind null >events
