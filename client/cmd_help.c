@@ -43,7 +43,8 @@ static void print_overview(FILE *out)
           "commands:\n",
           out);
     for (size_t i = 0; (command = command_at(i)); i++)
-        fprintf(out, "  %-10s %s\n", command->name, command->help);
+        if (!command->hidden)
+            fprintf(out, "  %-10s %s\n", command->name, command->help);
     fputs("\noptions:\n", out);
     print_options(out, global_options);
     fputs("\nGUEST is a name, a domid or a UUID. SIZE is a number of bytes, or one with K,\n"
@@ -82,6 +83,8 @@ enum exit_status cmd_help(const struct invocation *invocation)
     char name[64];
 
     if (first && !second && command_is_group(first)) {
+        if (invocation->json)
+            return help_show_json(invocation, NULL);
         help_print_group(stdout, first);
         return STATUS_DONE;
     }
@@ -91,6 +94,8 @@ enum exit_status cmd_help(const struct invocation *invocation)
 
     if (first && !command)
         return complain_usage(invocation, "unknown command '%s'", name);
+    if (invocation->json)
+        return help_show_json(invocation, command);
     help_print(stdout, command);
     return STATUS_DONE;
 }

@@ -314,11 +314,21 @@ static const struct command commands[] = {
     },
     {
         .name = "help",
-        .forms = { "[COMMAND]" },
+        .forms = { "[COMMAND [SUBCOMMAND]]" },
         .max_arguments = 2,
         .help = "explain a command",
+        .notes = "With --json the tables of commands and options are printed, for programs.\n",
         .host = HOST_NONE,
         .run = cmd_help,
+    },
+    {
+        .name = "__complete",
+        .forms = { "WORD..." },
+        .min_arguments = 1,
+        .max_arguments = SIZE_MAX,
+        .hidden = true,
+        .help = "tell the shell what may follow",
+        .run = cmd_complete,
     },
 };
 
@@ -370,8 +380,8 @@ const struct command *command_nearest(const char *name)
     size_t length = strlen(name);
 
     for (size_t i = 0; i < COMMAND_COUNT; i++)
-        if (one_slip(name, commands[i].name) ||
-            (length >= 2 && strncmp(name, commands[i].name, length) == 0))
+        if (!commands[i].hidden && (one_slip(name, commands[i].name) ||
+                                    (length >= 2 && strncmp(name, commands[i].name, length) == 0)))
             return &commands[i];
     return NULL;
 }

@@ -26,6 +26,7 @@ struct command {
     const struct option *options; /* NULL: none of its own */
     const char *help;             /* one line */
     const char *notes;            /* more lines of help; NULL: none */
+    bool hidden;                  /* for programs: not in the help */
     unsigned timeout;             /* seconds to wait for the daemon; 0: as for most */
     enum host_use host;
     enum exit_status (*run)(const struct invocation *invocation);
@@ -50,10 +51,13 @@ enum exit_status commands_run(const struct invocation *invocation);
 void help_print(FILE *out, const struct command *command);
 /* The commands that begin with this word. */
 void help_print_group(FILE *out, const char *group);
+/* All commands, or `only` that one, with the options, as one line of JSON. */
+enum exit_status help_show_json(const struct invocation *invocation, const struct command *only);
 
 enum exit_status cmd_alloc(const struct invocation *invocation);
 enum exit_status cmd_apply(const struct invocation *invocation);
 enum exit_status cmd_attach(const struct invocation *invocation);
+enum exit_status cmd_complete(const struct invocation *invocation);
 enum exit_status cmd_create(const struct invocation *invocation);
 enum exit_status cmd_destroy(const struct invocation *invocation);
 enum exit_status cmd_detach(const struct invocation *invocation);

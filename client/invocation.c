@@ -16,6 +16,7 @@
 #include "xenshm.h"
 
 #define TIMEOUT_DEFAULT 60
+#define TIMEOUT_TYPING 1
 #define TIMEOUT_MAX 1000000
 
 void invocation_clear(struct invocation *invocation)
@@ -124,17 +125,22 @@ static enum exit_status complain_option(const struct invocation *invocation, int
     }
 }
 
+static enum exit_status take_word(struct invocation *invocation, const char *word)
+{
+    if (!invocation->command)
+        return take_command(invocation, word);
+    invocation->arguments[invocation->argument_count++] = word;
+    return STATUS_DONE;
+}
+
 static enum exit_status read_words(struct invocation *invocation)
 {
     const char *word;
     int r;
 
-    while ((r = options_next(&invocation->options, &word)) == 0 && word) {
-        if (invocation->command)
-            invocation->arguments[invocation->argument_count++] = word;
-        else if (take_command(invocation, word) != STATUS_DONE)
+    while ((r = options_next(&invocation->options, &word)) == 0 && word)
+        if (take_word(invocation, word) != STATUS_DONE)
             return STATUS_USAGE;
-    }
     return r ? complain_option(invocation, r) : STATUS_DONE;
 }
 
@@ -207,7 +213,7 @@ static enum exit_status read_host(struct invocation *invocation)
     return take_host(invocation, "XENSHM_HOST", variable);
 }
 
-enum exit_status invocation_read(struct invocation *invocation, char **argv)
+static enum exit_status begin(struct invocation *invocation, char **argv)
 {
     size_t words = 0;
 
@@ -219,11 +225,45 @@ enum exit_status invocation_read(struct invocation *invocation, char **argv)
     if (!invocation->arguments || !invocation->link ||
         options_init(&invocation->options, argv, global_options) < 0)
         return complain_memory(invocation);
-    if (read_words(invocation) != STATUS_DONE)
-        return STATUS_USAGE;
+    return STATUS_DONE;
+}
+
+enum exit_status invocation_read(struct invocation *invocation, char **argv)
+{
+    enum exit_status status = begin(invocation, argv);
+
+    if (status == STATUS_DONE)
+        status = read_words(invocation);
+    if (status != STATUS_DONE)
+        return status;
     invocation->json = options_has(&invocation->options, "json");
     read_socket(invocation);
     if (read_timeout(invocation) != STATUS_DONE)
         return STATUS_USAGE;
     return read_host(invocation);
+}
+
+enum exit_status invocation_read_begun(struct invocation *invocation, char **argv,
+                                       const struct option **ret_open)
+{
+    enum exit_status status = begin(invocation, argv);
+    struct options *options = &invocation->options;
+    const char *word = "";
+    int r = 0;
+
+    *ret_open = NULL;
+    while (status == STATUS_DONE && r != OPTIONS_E_NEEDS_VALUE && word) {
+        r = options_next(options, &word);
+        if (r == 0 && word)
+            status = take_word(invocation, word);
+    }
+    if (r == OPTIONS_E_NEEDS_VALUE)
+        *ret_open = options_find(options, options->word);
+    if (status == STATUS_DONE)
+        status = read_timeout(invocation);
+    if (!options_has(options, "timeout"))
+        invocation->timeout = TIMEOUT_TYPING;
+    read_socket(invocation);
+    invocation->place = invocation->socket_path;
+    return status;
 }

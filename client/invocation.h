@@ -44,6 +44,13 @@ struct invocation {
  * after a complaint. The arguments are not counted yet: --help comes first.
  */
 enum exit_status invocation_read(struct invocation *invocation, char **argv);
+/*
+ * The same for the beginning of a line that is being typed: what is wrong with its options is
+ * passed over, and it waits for the daemon only a second, if not told otherwise. *ret_open is the
+ * option at its end whose value is missing; NULL: none.
+ */
+enum exit_status invocation_read_begun(struct invocation *invocation, char **argv,
+                                       const struct option **ret_open);
 void invocation_clear(struct invocation *invocation);
 
 /* NULL when there are fewer arguments. */

@@ -39,7 +39,7 @@ static bool names(const struct option *option, const char *word)
            (word[2 + length] == '\0' || word[2 + length] == '=');
 }
 
-static const struct option *find(const struct options *options, const char *word)
+const struct option *options_find(const struct options *options, const char *word)
 {
     for (size_t i = 0; i < 2; i++)
         for (const struct option *o = options->tables[i]; o && o->name; o++)
@@ -50,7 +50,7 @@ static const struct option *find(const struct options *options, const char *word
 
 static int take_option(struct options *options)
 {
-    const struct option *option = find(options, options->word);
+    const struct option *option = options_find(options, options->word);
     const char *value = strchr(options->word, '=');
 
     if (!option)

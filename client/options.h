@@ -55,6 +55,9 @@ bool options_is_option(const char *word);
  */
 int options_next(struct options *options, const char **ret_argument);
 
+/* The row of a word such as "--pool", "--pool=x" or "-o"; NULL: none. */
+const struct option *options_find(const struct options *options, const char *word);
+
 /* Where an option is given more than once, the last one counts. */
 bool options_has(const struct options *options, const char *name);
 /* Its value; NULL when it was not given (or has none). */

@@ -22,7 +22,9 @@ static const char *base_state(const json_t *segment, const json_t *attachment)
 {
     if (attachment)
         return print_member(attachment, "state");
-    return json_is_true(json_object_get(segment, "kept")) ? "kept" : "-";
+    if (json_is_true(json_object_get(segment, "kept")))
+        return "kept";
+    return json_object_get(segment, "opened") ? "open" : "-";
 }
 
 static bool is_one_of(const char *state, const char *a, const char *b)

@@ -37,6 +37,11 @@ int log_level_parse(const char *text, enum log_level *ret_level)
     return -EINVAL;
 }
 
+const char *log_level_name(enum log_level level)
+{
+    return levels[level].name;
+}
+
 void log_line(enum log_level level, const char *format, ...)
 {
     char text[1024], line[1100];

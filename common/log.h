@@ -21,6 +21,8 @@ void log_set_level(enum log_level level);
 /* "error", "warning", "info", "debug". Returns 0 or -EINVAL. */
 int log_level_parse(const char *text, enum log_level *ret_level);
 
+const char *log_level_name(enum log_level level);
+
 void log_line(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 #define log_error(...) log_line(LOG_LEVEL_ERROR, __VA_ARGS__)

@@ -2,53 +2,19 @@
 #include "config.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include <ini.h>
 
 #include "cleanup.h"
+#include "config_keys.h"
 #include "config_segment.h"
 #include "config_value.h"
 #include "params.h"
 #include "range.h"
 #include "xenshm.h"
-
-/* What a key's value is turned into. */
-enum kind { TEXT, LIST, COUNT, BACKLOG, SECONDS, TIMEOUT, COMPATIBLE, LEVEL, HOLDERS };
-
-struct key {
-    const char *section;
-    const char *name;
-    enum kind kind;
-    size_t offset;
-};
-
-/* clang-format off */
-#define KEY(section, name, kind, member) { section, name, kind, offsetof(struct config, member) }
-/* clang-format on */
-
-static const struct key keys[] = {
-    KEY("daemon", "state-dir", TEXT, state_dir),
-    KEY("daemon", "socket", TEXT, socket),
-    KEY("daemon", "log-level", LEVEL, log_level),
-    KEY("daemon", "holder-wait", SECONDS, holder_wait),
-    KEY("daemon", "unknown-holders", HOLDERS, unknown_holders),
-    KEY("daemon", "restart-grace", SECONDS, restart_grace),
-    KEY("daemon", "builder-timeout", TIMEOUT, builder_timeout),
-    KEY("daemon", "overflow-wait", SECONDS, overflow_wait),
-    KEY("daemon", "guest-compatible", COMPATIBLE, guest_compatible),
-    KEY("daemon", "operate-group", TEXT, operate_group),
-    KEY("daemon", "read-group", TEXT, read_group),
-    KEY("limits", "connections", COUNT, connections),
-    KEY("limits", "segments", COUNT, segments),
-    KEY("limits", "attachments", COUNT, attachments),
-    KEY("limits", "operations", COUNT, operations),
-    KEY("limits", "builders", COUNT, builders),
-    KEY("limits", "event-backlog", BACKLOG, event_backlog),
-    KEY("pools", "names", LIST, pool_names),
-    KEY("pools", "compatibles", LIST, pool_compatibles),
-};
 
 /*
  * inih gets its lines from read_line(), since by itself it cuts long ones in two, takes an indented
@@ -111,53 +77,6 @@ void config_clear(struct config *config)
     *config = (struct config){ 0 };
 }
 
-static int set_holders(bool *target, const char *value)
-{
-    if (strcmp(value, "refuse") != 0 && strcmp(value, "ignore") != 0)
-        return -EINVAL;
-    *target = value[0] == 'i';
-    return 0;
-}
-
-/* A compatible string of a device tree that may also stand in a kernel's arguments. */
-static int set_compatible(char **target, const char *value)
-{
-    size_t length = strlen(value);
-
-    if (length == 0 || length >= CONFIG_COMPATIBLE_MAX ||
-        strspn(value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789,._+-") !=
-            length)
-        return -EINVAL;
-    return config_set_text(target, value);
-}
-
-static int set_key(struct config *config, const struct key *key, const char *value)
-{
-    void *target = (char *)config + key->offset;
-
-    switch (key->kind) {
-    case TEXT:
-        return config_set_text(target, value);
-    case LIST:
-        return config_set_list(target, value);
-    case COUNT:
-        return config_set_number(target, value, 1, 1000000, 1);
-    case BACKLOG:
-        return config_set_size(target, value, 64 * 1024, 64 * 1024 * 1024);
-    case SECONDS:
-        return config_set_number(target, value, 0, 3600, 1000);
-    case TIMEOUT:
-        return config_set_number(target, value, 1, 3600, 1000);
-    case COMPATIBLE:
-        return set_compatible(target, value);
-    case LEVEL:
-        return log_level_parse(value, target);
-    case HOLDERS:
-        return set_holders(target, value);
-    }
-    return -EINVAL;
-}
-
 /* [pool NAME] guest-address = 0x... */
 static int set_pool_key(struct config *config, const char *pool, const char *name,
                         const char *value)
@@ -204,19 +123,22 @@ static int invalid(struct reader *reader, const char *name, const char *reason)
 
 static const char *why_not(int r)
 {
-    return r == -ENOMEM ? "out of memory" : "not a legal value";
+    switch (r) {
+    case -ENOENT:
+        return "unknown key, or in the wrong section";
+    case -ENOMEM:
+        return "out of memory";
+    default:
+        return "not a legal value";
+    }
 }
 
 /* A key of one of the sections that there are once. */
 static int handle_key(struct reader *reader, const char *name, const char *value)
 {
-    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
-        if (strcmp(keys[i].section, reader->section) == 0 && strcmp(keys[i].name, name) == 0) {
-            int r = set_key(reader->config, &keys[i], value);
+    int r = config_keys_set(reader->config, reader->section, name, value);
 
-            return r == 0 ? 1 : invalid(reader, name, why_not(r));
-        }
-    return invalid(reader, name, "unknown key, or in the wrong section");
+    return r == 0 ? 1 : invalid(reader, name, why_not(r));
 }
 
 static int handle(void *user, const char *cut_section, const char *name, const char *value)
@@ -335,4 +257,20 @@ char *config_socket(const struct config *config)
     if (config->socket)
         return strdup(config->socket);
     return asprintf(&path, "%s/xenshmd.sock", config->state_dir) < 0 ? NULL : path;
+}
+
+int config_show(const struct config *config, FILE *out)
+{
+    _cleanup_(cleanup_free) char *socket_path = config_socket(config);
+    struct config shown = *config;
+
+    if (!socket_path)
+        return -ENOMEM;
+    shown.socket = socket_path;
+    config_keys_show(&shown, out);
+    for (size_t i = 0; i < config->pool_count; i++)
+        fprintf(out, "\n[pool %s]\nguest-address = 0x%" PRIx64 "\n", config->pools[i].name,
+                config->pools[i].guest_address);
+    config_segments_show(config, out);
+    return fflush(out) == 0 && !ferror(out) ? 0 : -EIO;
 }

@@ -1,56 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The configuration: built-in defaults, then a file (inih's INI), then command-line options.
- *
- *   [daemon]
- *   ; the store, and the socket unless `socket` says otherwise
- *   state-dir = /run/xenshmd
- *   socket = /run/xenshmd/xenshmd.sock
- *   log-level = info
- *   ; seconds that an allocation waits for a domain without a config
- *   holder-wait = 5
- *   ; seconds that the attachments of a guest that restarts wait for it
- *   restart-grace = 60
- *   ; seconds that creating or destroying a guest may take
- *   builder-timeout = 300
- *   ; seconds that a client which was too slow for its events has to read what it still gets
- *   overflow-wait = 60
- *   ; of segments in the device trees of guests that are created
- *   guest-compatible = uio-dev
- *   ; or: ignore
- *   unknown-holders = refuse
- *   operate-group = xenshm
- *   read-group = xenshm-read
- *   [limits]
- *   connections, segments, attachments, operations, builders = N
- *   ; what the daemon keeps of events for those who are behind, all together
- *   event-backlog = 2M
- *   [pools]
- *   ; device-tree node names (globs) and compatible strings, separated by commas
- *   names = shared_mem*
- *   compatibles =
- *   [pool NAME]
- *   ; its place in every guest
- *   guest-address = 0x3a000000
- *   [segment NAME]
- *   ; a standing order, one section a NAME: bytes, or with K, M or G; whole pages are taken
- *   size = 64K
- *   ; default: the first in which it fits
- *   pool = NAME
- *   ; of its host address; a power of two
- *   align = 2M
- *   ; names or UUIDs, separated by commas; without any the segment is only kept
- *   guests = a, b
- *   ; in the guests; "identity": the host address; default: the pool's place
- *   address = 0x3a000000
- *
- * Of a key that is repeated in its section the last one counts. A line has less than 200 bytes.
+ * The configuration: built-in defaults, then a file (inih's INI), then command-line options. Its
+ * sections and keys are described in docs/xenshmd.conf.5.scd.
  */
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "error.h"
 #include "log.h"
@@ -113,3 +71,9 @@ int config_read(struct config *config, const char *path, struct error *error);
 
 /* The path of the socket; the caller frees it. NULL without memory. */
 char *config_socket(const struct config *config);
+
+/*
+ * Writes all of it in the form of a file that, read again, gives the same; what is not set is
+ * there as a comment. Returns 0, -ENOMEM or -EIO.
+ */
+int config_show(const struct config *config, FILE *out);

@@ -2,6 +2,7 @@
 #include "config_segment.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +15,7 @@
 
 /* Each returns NULL, or why the value cannot be taken. */
 typedef const char *set_fn(struct config_order *order, const char *value);
+typedef void show_fn(const struct config_order *order, const char *key, FILE *out);
 
 const char *config_segment_name(const char *section)
 {
@@ -149,20 +151,56 @@ static const char *set_guests(struct config_order *order, const char *value)
     return guests_fault(order->guests);
 }
 
+static void show_size(const struct config_order *order, const char *key, FILE *out)
+{
+    config_show_size(out, key, order->size);
+}
+
+static void show_pool(const struct config_order *order, const char *key, FILE *out)
+{
+    config_show_text(out, key, order->pool);
+}
+
+static void show_align(const struct config_order *order, const char *key, FILE *out)
+{
+    if (order->align)
+        config_show_size(out, key, order->align);
+    else
+        config_show_text(out, key, NULL);
+}
+
+static void show_guests(const struct config_order *order, const char *key, FILE *out)
+{
+    config_show_list(out, key, order->guests);
+}
+
+static void show_address(const struct config_order *order, const char *key, FILE *out)
+{
+    if (order->address.kind == PARAMS_ADDRESS_GIVEN)
+        fprintf(out, "%s = 0x%" PRIx64 "\n", key, order->address.value);
+    else
+        config_show_text(out, key,
+                         order->address.kind == PARAMS_ADDRESS_IDENTITY ? "identity" : NULL);
+}
+
 static const struct {
     const char *name;
     set_fn *set;
+    show_fn *show;
 } keys[] = {
-    { "size", set_size },     { "pool", set_pool },       { "align", set_align },
-    { "guests", set_guests }, { "address", set_address },
+    { "size", set_size, show_size },          { "pool", set_pool, show_pool },
+    { "align", set_align, show_align },       { "guests", set_guests, show_guests },
+    { "address", set_address, show_address },
 };
+
+#define KEY_COUNT (sizeof(keys) / sizeof(keys[0]))
 
 int config_segment_set(struct config *config, const char *key, const char *value,
                        struct error *error)
 {
     const char *why = "not a key of a segment";
 
-    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+    for (size_t i = 0; i < KEY_COUNT; i++)
         if (strcmp(keys[i].name, key) == 0)
             why = keys[i].set(&config->orders[config->order_count - 1], value);
     return why ? error_set(error, XENSHM_CONFIG_INVALID, "%s: %s", key, why) : 0;
@@ -177,6 +215,15 @@ int config_segment_check(const struct config *config, int *ret_line, struct erro
                              config->orders[i].name);
         }
     return 0;
+}
+
+void config_segments_show(const struct config *config, FILE *out)
+{
+    for (size_t i = 0; i < config->order_count; i++) {
+        fprintf(out, "\n[segment %s]\n", config->orders[i].name);
+        for (size_t k = 0; k < KEY_COUNT; k++)
+            keys[k].show(&config->orders[i], keys[k].name, out);
+    }
 }
 
 void config_segments_clear(struct config *config)

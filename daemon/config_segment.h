@@ -23,5 +23,8 @@ int config_segment_set(struct config *config, const char *key, const char *value
  */
 int config_segment_check(const struct config *config, int *ret_line, struct error *error);
 
+/* For config_show(): each with all its keys. */
+void config_segments_show(const struct config *config, FILE *out);
+
 /* For config_clear(). */
 void config_segments_clear(struct config *config);

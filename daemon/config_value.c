@@ -2,6 +2,7 @@
 #include "config_value.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -84,4 +85,43 @@ int config_set_size(uint64_t *target, const char *value, uint64_t min, uint64_t 
         return -EINVAL;
     *target = bytes;
     return 0;
+}
+
+/* Behind a blank a ";" would begin a comment. */
+static const char *gap(const char *value)
+{
+    return value[0] == ';' ? "" : " ";
+}
+
+void config_show_text(FILE *out, const char *key, const char *value)
+{
+    if (value)
+        fprintf(out, "%s =%s%s\n", key, gap(value), value);
+    else
+        fprintf(out, "; %s =\n", key);
+}
+
+void config_show_list(FILE *out, const char *key, char *const *list)
+{
+    fprintf(out, "%s =", key);
+    for (char *const *item = list; *item; item++)
+        fprintf(out, "%s%s%s", item == list ? "" : ",", gap(*item), *item);
+    fputc('\n', out);
+}
+
+void config_show_number(FILE *out, const char *key, uint64_t value)
+{
+    fprintf(out, "%s = %" PRIu64 "\n", key, value);
+}
+
+void config_show_size(FILE *out, const char *key, uint64_t bytes)
+{
+    static const char units[] = "KMG";
+    size_t unit = 0;
+
+    while (units[unit] && bytes && bytes % 1024 == 0) {
+        bytes /= 1024;
+        unit++;
+    }
+    fprintf(out, "%s = %" PRIu64 "%.*s\n", key, bytes, unit > 0, unit ? &units[unit - 1] : "");
 }

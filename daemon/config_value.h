@@ -6,6 +6,7 @@
 #pragma once
 
 #include <stdint.h>
+#include <stdio.h>
 
 /* "a, b" -> { "a", "b", NULL }; NULL without memory. The caller frees it: config_free_list(). */
 char **config_split_list(const char *text);
@@ -21,3 +22,10 @@ int config_set_number(uint64_t *target, const char *value, uint64_t min, uint64_
                       uint64_t factor);
 /* Bytes, or a number with K, M or G, from `min` to `max`. Returns 0 or -EINVAL. */
 int config_set_size(uint64_t *target, const char *value, uint64_t min, uint64_t max);
+
+/* "key = value"; for a text that is NULL a comment, "; key =". */
+void config_show_text(FILE *out, const char *key, const char *value);
+void config_show_list(FILE *out, const char *key, char *const *list);
+void config_show_number(FILE *out, const char *key, uint64_t value);
+/* In the largest unit in which it is whole. */
+void config_show_size(FILE *out, const char *key, uint64_t bytes);

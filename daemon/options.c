@@ -22,6 +22,7 @@ static void print_help(const char *program, const struct options_extra *extra)
            "\n"
            "  --config FILE        configuration (default " DEFAULT_CONFIG ", if it is there)\n"
            "  --check-config       check the configuration and exit\n"
+           "  --show-config        print the configuration in force and exit\n"
            "  --state-dir DIR      state and socket (default " XENSHM_DEFAULT_STATE_DIR ")\n"
            "  --socket PATH        control socket (default DIR/xenshmd.sock)\n"
            "  --log-level LEVEL    error, warning, info or debug\n"
@@ -85,7 +86,7 @@ static int read_options(int argc, char **argv, const struct options_extra *extra
     for (int i = 1; i < argc && r == GO_ON; i++) {
         const char *value;
 
-        if (strcmp(argv[i], "--check-config") == 0)
+        if (strcmp(argv[i], "--check-config") == 0 || strcmp(argv[i], "--show-config") == 0)
             continue;
         if (strncmp(argv[i], "--", 2) != 0) {
             /* A further value of an option that takes several. */
@@ -162,6 +163,16 @@ static int read_file(int argc, char **argv, struct config *config, struct error 
     return path ? config_read(config, path, error) : 0;
 }
 
+static int show(const char *program, const struct config *config)
+{
+    int r = config_show(config, stdout);
+
+    if (r == 0)
+        return STATUS_OK;
+    fprintf(stderr, "%s: the configuration cannot be printed: %s\n", program, strerror(-r));
+    return STATUS_FAILED;
+}
+
 int options_read(int argc, char **argv, const struct options_extra *extra,
                  struct options *ret_options, struct config *config)
 {
@@ -184,6 +195,8 @@ int options_read(int argc, char **argv, const struct options_extra *extra,
         return STATUS_FAILED;
     }
     r = read_options(argc, argv, extra, config);
+    if (r == GO_ON && has_option(argc, argv, "--show-config"))
+        return show(argv[0], config);
     return r == GO_ON && has_option(argc, argv, "--check-config") ? STATUS_OK : r;
 }
 

@@ -20,8 +20,8 @@ struct options {
 
 /*
  * Reads the configuration file, if any, then the options over it. Returns -1 to go on, or the
- * exit status: --help, --version, --check-config and errors end here. To go on means with SIGHUP
- * held back until reload_open().
+ * exit status: --help, --version, --check-config, --show-config and errors end here. To go on means
+ * with SIGHUP held back until reload_open().
  */
 int options_read(int argc, char **argv, const struct options_extra *extra,
                  struct options *ret_options, struct config *config);

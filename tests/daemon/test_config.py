@@ -74,7 +74,7 @@ class Options(CommandTest):
     def test_help(self):
         status, out, err = self.run_daemon("--help")
         self.assertEqual((status, err), (0, ""))
-        for option in ("--config", "--check-config", "--socket", "--state-dir", "--log-level",
+        for option in ("--config", "--check-config", "--show-config", "--socket", "--state-dir", "--log-level",
                        "--version", "--help", "--guest", "--pool", "--world"):
             self.assertRegex(out, rf"(?m)(^  |, ){option}\b")
 
@@ -301,6 +301,99 @@ class Configuration(CommandTest):
         path = self.config_file("")
         self.assertEqual(self.run_daemon("--check-config", "--config", path, "--log-level", "x")[0],
                          2)
+
+
+class Shown(CommandTest):
+    """--show-config: what is in force, as a file that gives the same."""
+
+    every_key = """[daemon]
+state-dir = /tmp/a state
+socket = /tmp/other.sock
+log-level = debug
+holder-wait = 0
+unknown-holders = ignore
+restart-grace = 3600
+builder-timeout = 1
+overflow-wait = 7
+guest-compatible = acme,pages
+operate-group = wheel
+read-group = users
+
+[limits]
+connections = 1
+segments = 1000000
+attachments = 2
+operations = 3
+builders = 5
+event-backlog = 65537
+
+[pools]
+names = low*, high
+compatibles = acme, pool
+
+[pool low]
+guest-address = 0x3a000000
+
+[pool high]
+guest-address = 0x10000000000
+
+[segment data]
+size = 8K
+pool = low
+align = 2M
+guests = alpha, 11111111-2222-3333-4444-55555555aaaa
+address = identity
+
+[segment fixed]
+size = 3G
+; pool =
+; align =
+guests =
+address = 0x3b000000
+"""
+
+    def show(self, *options):
+        status, out, err = self.run_daemon("--show-config", *options)
+        self.assertEqual((status, err), (0, ""))
+        return out
+
+    def test_every_key(self):
+        text = self.every_key
+        self.assertEqual(self.show("--config", self.config_file(text)), text)
+
+    def test_read_again_it_gives_the_same(self):
+        text = "[pools]\nnames =\n[segment a]\nsize = 1\nalign = 8K\n[daemon]\nrestart-grace = 0\n"
+        shown = self.show("--config", self.config_file(text))
+        self.assertEqual(self.show("--config", self.config_file(shown, "again")), shown)
+        self.assertIn("\nnames =\n", shown)
+        self.assertIn("\nsize = 4K\n", shown)
+
+    def test_what_looks_like_a_comment(self):
+        text = "[daemon]\nread-group =;a\n[pools]\nnames =;b,;c ;d\ncompatibles = e,;f;g # h\n"
+        shown = self.show("--config", self.config_file(text))
+        self.assertIn("\nread-group =;a\n", shown)
+        self.assertIn("\nnames =;b,;c\n", shown)
+        self.assertIn("\ncompatibles = e,;f;g, #, h\n", shown)
+        self.assertEqual(self.show("--config", self.config_file(shown, "again")), shown)
+
+    def test_options_count_too(self):
+        shown = self.show("--config", self.config_file("[daemon]\nlog-level = error\n"),
+                          "--log-level=debug", "--state-dir", "/x")
+        self.assertIn("\nlog-level = debug\n", shown)
+        self.assertIn("\nsocket = /x/xenshmd.sock\n", shown)
+
+    def test_a_bad_one_is_not_shown(self):
+        status, out, err = self.run_daemon("--show-config", "--config", self.config_file("x"))
+        self.assertEqual((status, out), (1, ""))
+        self.assertIn("CONFIG_INVALID", err)
+
+    def test_a_full_disk(self):
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run([XENSHMD_SIM, "--show-config"], stdin=subprocess.DEVNULL,
+                                  stdout=full, stderr=subprocess.PIPE, text=True,
+                                  timeout=PATIENCE, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("the configuration cannot be printed: ", done.stderr)
 
 
 class Places(DaemonTest):

@@ -65,6 +65,7 @@ pack() {
 make_guest() {
 	new_tree "$guest"
 	add_programs "$guest" bin "$ROOT"/usr/bin/xenstore-{read,ls}
+	add_programs "$guest" bin "$OUT/arm64/examples/ring-guest"
 	mkdir "$guest/mods"
 	cp "$modules/uio/uio.ko" "$OUT/module-$abi/uio_pdrv_genirq.ko" "$modules/watchdog/xen_wdt.ko" "$guest/mods/"
 	install -m 755 "$LAB/guest/init" "$guest/init"
@@ -103,7 +104,7 @@ add_tests() {
 	echo "$mode" >"$dom0/lab/mode"
 	echo "LOOP_SECONDS=${LOOP_SECONDS-} KILL_CYCLES=${KILL_CYCLES-} LAB_SEED=${LAB_SEED:-$RANDOM}" >"$dom0/lab/parameters"
 	cp "$OUT"/{strike,pulse} "$dom0/bin/"
-	add_programs "$dom0" bin "$OUT/xenview"
+	add_programs "$dom0" bin "$OUT/xenview" "$OUT/arm64/examples/ring-dom0"
 	add_programs "$dom0" lab "$OUT"/arm64/tests/contract/{contract-xen,crash-domain}
 	for name; do
 		find "$LAB/dom0" -maxdepth 1 -name "test_$name.sh" -exec cp {} "$dom0/lab/" \;
