@@ -216,9 +216,8 @@ static const struct command commands[] = {
         .min_arguments = 1,
         .max_arguments = 2,
         .help = "copy standard input into a segment",
-        .notes =
-            "OFFSET is a number of bytes like SIZE, or 0x... All of standard input is\n"
-            "written, or, where it does not fit, nothing; what is behind it stays.\n",
+        .notes = "OFFSET is a number of bytes like SIZE, or 0x... All of standard input is\n"
+                 "written, or, where it does not fit, nothing; what is behind it stays.\n",
         .run = cmd_write,
     },
     {

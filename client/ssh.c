@@ -82,9 +82,13 @@ __attribute__((noreturn)) static void become_ssh(const struct invocation *invoca
     _exit(STATUS_UNREACHABLE);
 }
 
-/* So that ssh_wait() can wait for a child with a limit. */
+/*
+ * So that ssh_wait() can wait for a child with a limit. Whoever started us may have had it ignored:
+ * then nothing would be told of a child's end.
+ */
 static void block_sigchld(sigset_t *ret_signals)
 {
+    signal(SIGCHLD, SIG_DFL);
     sigemptyset(ret_signals);
     sigaddset(ret_signals, SIGCHLD);
     sigprocmask(SIG_BLOCK, ret_signals, NULL);

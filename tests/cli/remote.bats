@@ -109,6 +109,18 @@ xenshmctl: list: ssh has no connection to ssh://nowhere (its exit status is 255)
     expect_complaint "xenshmctl: list: cannot run /nonexistent/ssh, which leads to ssh://dom0: No such file or directory; *"
 }
 
+@test "ssh's end is seen by one that was started with SIGCHLD ignored" {
+    cat >ignore <<-'END'
+		import os, signal, sys
+		signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+		os.execvp(sys.argv[1], sys.argv[1:])
+	END
+    for command in list doctor; do
+        run -3 --separate-stderr python3 ignore "$XENSHMCTL" --host ssh://nowhere "$command"
+        [[ ${stderr_lines[-1]} == "xenshmctl: $command: ssh has no connection to ssh://nowhere "* ]]
+    done
+}
+
 @test "no xenshmctl over there" {
     run -3 --separate-stderr ctl --host ssh://bare list
     [ "${stderr_lines[-1]}" = "xenshmctl: list: ssh://bare cannot run xenshmctl (exit status 127); install it there, in the PATH of 'ssh bare env'" ]
