@@ -6,6 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cleanup.h"
+#include "uio_open.h"
+
 struct state_pool *state_find_pool(struct state *state, const char *name)
 {
     for (size_t i = 0; i < state->pool_count; i++)
@@ -25,12 +28,16 @@ volatile void *state_pool_address(const struct state_pool *pool, mfn_t first)
  */
 int state_pool_open(const struct state_pool *pool)
 {
+    _cleanup_(cleanup_close) int fd = -1;
     char path[32];
-    int fd;
+    int r;
 
     snprintf(path, sizeof(path), "/proc/self/fd/%d", pool->fd);
     fd = open(path, O_RDWR | O_CLOEXEC | O_NOCTTY);
-    return fd < 0 ? -errno : fd;
+    if (fd < 0)
+        return -errno;
+    r = uio_check("", fd, pool->map_offset, pool->frames);
+    return r < 0 ? r : steal_fd(&fd);
 }
 
 void state_request_reconcile(struct state *state)

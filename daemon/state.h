@@ -62,7 +62,7 @@ struct state_pool *state_find_pool(struct state *state, const char *name);
 volatile void *state_pool_address(const struct state_pool *pool, mfn_t first);
 /*
  * A descriptor of the pool's memory, an open file of its own, for somebody else. Returns it,
- * close-on-exec, or -errno.
+ * close-on-exec, or -errno; -ENODEV: the device is the pool no more.
  */
 int state_pool_open(const struct state_pool *pool);
 /* Asks for a reconcile() from the event loop. */

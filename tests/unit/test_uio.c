@@ -891,12 +891,45 @@ static void test_open_fails(void **state)
     assert_ptr_equal(address, &map);
 }
 
+/* /dev/null has the number 1:3 everywhere; what is a map of it is in the root of the test. */
+static void test_check(void **state)
+{
+    const struct mfn_range frames = { mfn(0x7fff0), 16 };
+    const uint64_t second = (uint64_t)sysconf(_SC_PAGESIZE);
+    int device = open("/dev/null", O_RDWR | O_CLOEXEC), file;
+
+    assert_true(device >= 0);
+    assert_int_equal(uio_check(root, device, 0, frames), -ENODEV);
+    make_directory("/sys/dev/char");
+    make_link("/sys/dev/char/1:3", "../../devices/platform/x/uio/uio0");
+    make_file("/sys/devices/platform/x/uio/uio0/maps/map0/addr", "0x7fff0000\n", 0);
+    assert_int_equal(uio_check(root, device, 0, frames), -ENODEV);
+    make_file("/sys/devices/platform/x/uio/uio0/maps/map0/size", "0x10000\n", 0);
+    assert_int_equal(uio_check(root, device, 0, frames), 0);
+    assert_int_equal(uio_check(root, device, second, frames), -ENODEV);
+    make_file("/sys/devices/platform/x/uio/uio0/maps/map1/addr", "0xff000000\n", 0);
+    make_file("/sys/devices/platform/x/uio/uio0/maps/map1/size", "0x10000\n", 0);
+    assert_int_equal(uio_check(root, device, second, frames), -ENODEV);
+    make_file("/sys/devices/platform/x/uio/uio0/maps/map1/addr", "0x7fff0000\n", 0);
+    assert_int_equal(uio_check(root, device, second, frames), 0);
+    make_file("/sys/devices/platform/x/uio/uio0/maps/map1/size", "0xf000\n", 0);
+    assert_int_equal(uio_check(root, device, second, frames), -ENODEV);
+    make_file("/sys/devices/platform/x/uio/uio0/maps/map1/size", "none\n", 0);
+    assert_int_equal(uio_check(root, device, second, frames), -ENODEV);
+    assert_int_equal(uio_check(root, -1, 0, frames), -EBADF);
+    close(device);
+    file = memfd_create("world", MFD_CLOEXEC);
+    assert_int_equal(uio_check(root, file, 0, frames), 0);
+    close(file);
+}
+
 int main(void)
 {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, setup, teardown)
 #define TEST_POOL(function) cmocka_unit_test_setup_teardown(function, setup_pool, teardown)
     const struct CMUnitTest tests[] = {
         TEST_POOL(test_board),
+        TEST(test_check),
         TEST_POOL(test_driver_name_does_not_matter),
         TEST(test_no_uio),
         TEST_POOL(test_no_match_lists),
