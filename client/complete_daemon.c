@@ -15,8 +15,9 @@
 static json_t *ask(const struct complete_line *line, const char *method, const char *list)
 {
     _cleanup_(cleanup_json) json_t *result = NULL;
+    const char *host = getenv("XENSHM_HOST");
 
-    if (options_has(&line->invocation.options, "host") || getenv("XENSHM_HOST"))
+    if (options_has(&line->invocation.options, "host") || (host && *host))
         return NULL;
     if (invocation_ask(&line->invocation, method, NULL, &result) != STATUS_DONE)
         return NULL;

@@ -113,6 +113,7 @@ static uint64_t count_problems(const struct orders *orders)
     return count;
 }
 
+GAUGE(openings, dispatcher->state->segments.opening_count)
 GAUGE(guests, count_guests(dispatcher->state, false))
 GAUGE(unknown_holders, count_guests(dispatcher->state, true))
 GAUGE(created_guests, count_created(&dispatcher->state->created))
@@ -132,6 +133,8 @@ const struct metrics_family metrics_of_state[] = {
       segments },
     { { "xenshmd_attachments", "gauge", NULL, "Attachments of segments to guests by state." },
       attachments },
+    { { "xenshmd_openings", "gauge", NULL, "Openings of segments by programs of Dom0." },
+      openings },
     { { "xenshmd_guests", "gauge", NULL, "Living domains other than Dom0." }, guests },
     { { "xenshmd_created_guests", "gauge", NULL, "Guests that xenshmd created and looks after." },
       created_guests },

@@ -150,6 +150,7 @@ class Results(CreateMixin, WorldTest):
         self.attached()
         self.large()
         self.held_by_others()
+        self.opened()
         self.quarantined()
         self.rebooted()
         self.made()
@@ -202,6 +203,14 @@ class Results(CreateMixin, WorldTest):
         self.told("sim.guest.destroy", name="rival")
         self.listen("segment.clash-ended")
         self.told("guest.detach", guest="alpha")
+
+    def opened(self):
+        self.told("segment.alloc", name="open", size=PAGE)
+        with self.connect(self.daemon) as program:
+            self.told("segment.open", client=program, name="open")
+            self.assertEqual(self.told("segment.show", name="open")["opened"], 1)
+        wait_until(lambda: "opened" not in self.show("open"), "it is closed")
+        self.told("segment.free", name="open")
 
     def quarantined(self):
         self.told("guest.attach", guest="alpha", size=PAGE, name="stuck")

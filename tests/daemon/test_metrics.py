@@ -361,6 +361,16 @@ class State(MetricsTest):
         wait_until(lambda: self.metrics().value("xenshmd_attachments", state="waiting") == 2,
                    "they wait")
 
+    def test_openings(self):
+        self.alloc("kept")
+        programs = [self.connect(self.daemon) for _ in range(2)]
+        for count, program in enumerate(programs, 1):
+            program.call("segment.open", name="kept")
+            self.assertEqual(self.metrics().value("xenshmd_openings"), count)
+        for program in programs:
+            program.close()
+        wait_until(lambda: self.metrics().value("xenshmd_openings") == 0, "they are closed")
+
     def test_guests(self):
         self.assertEqual(self.metrics().value("xenshmd_guests"), 2)
         self.call("sim.guest.start", name="hidden", config=False)

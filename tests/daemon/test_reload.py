@@ -257,7 +257,10 @@ class CommandLine(ReloadTest):
 class Rights(ReloadTest):
     def as_stranger(self, method):
         """What a process of another user and of group 1 (daemon) is told."""
-        code = ("import sys; sys.path.insert(0, sys.argv[1]); from harness import Client, Refused\n"
+        # It can start no daemon of its own, to ask what may be refused.
+        code = ("import sys; sys.path.insert(0, sys.argv[1])\n"
+                "import harness; harness.described_errors = dict\n"
+                "from harness import Client, Refused\n"
                 "try:\n    Client(sys.argv[2]).call(sys.argv[3]); print('ok')\n"
                 "except Refused as refused:\n    print(refused.name)")
         return subprocess.run(

@@ -111,7 +111,8 @@ class Examples(unittest.TestCase):
                 self.assertLessEqual(set(options), have)
 
     def test_documents(self):
-        for path in [TOP / "README.md", *sorted(DOCS.glob("*.md")), *sorted(DOCS.glob("*.scd"))]:
+        for path in [TOP / "README.md", *sorted(DOCS.glob("*.md")), *sorted(DOCS.glob("*.scd")),
+                     *sorted((TOP / "examples").glob("*.md"))]:
             self.check(path)
 
     def test_there_are_some(self):

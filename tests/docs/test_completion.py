@@ -123,6 +123,23 @@ class Tables(unittest.TestCase):
                 self.assertLessEqual({len(line.split("\t")) for line in raw(*words)[0]}, {2})
 
 
+class Hosts(DaemonTest):
+    """ssh might want a password, and this host's names are not those of another."""
+
+    def offered(self, *words, host=""):
+        lines, _ = raw("--timeout", "30", *words, "attach", "", XENSHM_HOST=host,
+                       XENSHM_SOCKET=str(self.daemon.socket_path))
+        return {line.split("\t")[0] for line in lines}
+
+    def test_this_host(self):
+        self.assertEqual(self.offered(), {"alpha", "beta", "gamma"})
+
+    def test_another_host_is_not_asked(self):
+        self.assertEqual(self.offered("--host", "ssh://there"), set())
+        self.assertEqual(self.offered("--host=ssh://there"), set())
+        self.assertEqual(self.offered(host="ssh://there"), set())
+
+
 class InShells:
     """The same questions in each shell."""
 

@@ -185,9 +185,6 @@ class Installed(DaemonTest):
         self.run_program("cycle", str(config))
 
     def test_map(self):
-        if "segment.open" not in (method["name"]
-                                  for method in self.call("rpc.discover")["methods"]):
-            self.skipTest("this daemon has no segment.open")
         self.run_program("map")
 
     def test_headers_in_every_language(self):

@@ -49,9 +49,9 @@ static void check_daemon(void)
     CHECK(xenshm_rpc_discover(connection, &text) == 0);
     CHECK(strstr(text, "openrpc") != NULL);
     xenshm_free(text);
-    /* Not every daemon has it. */
-    if (xenshm_daemon_metrics(connection, &text) == 0)
-        xenshm_free(text);
+    CHECK(xenshm_daemon_metrics(connection, &text) == 0);
+    CHECK(strstr(text, "# EOF\n") != NULL);
+    xenshm_free(text);
 }
 
 static void check_segments(void)

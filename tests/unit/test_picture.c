@@ -191,7 +191,7 @@ static void test_random_pictures(void **state)
     const char *text = getenv("XENSHM_SEED");
     uint64_t seed = text ? strtoull(text, NULL, 0) : (uint64_t)time(NULL);
 
-    print_message("XENSHM_SEED=%" PRIu64 "\n", seed);
+    print_message("# XENSHM_SEED=%" PRIu64 "\n", seed);
     random_state = seed * 2 + 1;
     for (unsigned i = 0; i < POOLS; i++)
         check_random_picture();

@@ -223,7 +223,7 @@ static void test_random_tables(void **state)
     const char *text = getenv("XENSHM_SEED");
     uint64_t seed = text ? strtoull(text, NULL, 0) : (uint64_t)time(NULL);
 
-    print_message("XENSHM_SEED=%" PRIu64 "\n", seed);
+    print_message("# XENSHM_SEED=%" PRIu64 "\n", seed);
     random_state = seed * 2 + 1;
     for (unsigned i = 0; i < TABLES; i++)
         check_random_table(random_below(4) ? 20 + random_below(180) : 0);
