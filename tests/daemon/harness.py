@@ -91,8 +91,13 @@ def stored_part(segment):
 
 
 def die_with_parent():
-    """In a new process: tests that are killed leave no daemon behind."""
+    """
+    In a new process: tests that are killed leave no daemon behind. Whoever runs the tests may have
+    signals ignored (nohup; a shell's background), which programs take for what is wanted.
+    """
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def wait_until(condition, what, patience=PATIENCE):
