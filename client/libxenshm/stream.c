@@ -192,7 +192,7 @@ static int receive_more(struct stream *stream)
  */
 static int wait_for_room(struct stream *stream)
 {
-    short ready;
+    short ready = 0;
     int r = wait_ready(stream, POLLOUT | POLLIN, &ready);
 
     if (r)
