@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -79,7 +80,10 @@ static int open_segment(struct xenshm *own, const char *segment, struct opened *
     r = shapes_call(own, "segment.open", &arguments, &shape_opened, ret_opened);
     own->stream.wants_descriptor = false;
     if (r == 0 && own->stream.descriptor < 0)
-        r = failure_say(own, -EPROTO, "xenshmd sent no descriptor with its reply to segment.open");
+        r = failure_say(own, -EOPNOTSUPP,
+                        "segment '%s' cannot be mapped: no descriptor came with the reply, as over "
+                        "a socket that only passes bytes on; connect to xenshmd's own, in Dom0",
+                        segment);
     return r;
 }
 
@@ -98,8 +102,7 @@ static int map(struct xenshm *own, const char *segment, struct mapping **ret_map
         return failure_note(own, -ENOMEM);
     r = fill(mapping, opened, own->stream.descriptor);
     if (r)
-        return failure_say(own, r, "segment '%s' cannot be mapped: %s", segment,
-                           xenshm_error_text(r));
+        return failure_say(own, r, "segment '%s' cannot be mapped: %s", segment, strerror(-r));
     cleanup_close(&own->stream.descriptor); /* the mapping keeps the device open */
     own->stream.descriptor = -1;
     *ret_mapping = steal_pointer(&mapping);

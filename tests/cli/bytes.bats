@@ -229,3 +229,15 @@ on_terminal()
     [[ ${stderr_lines[-1]} == "xenshmctl: read: ssh has no connection to "* ]]
     wait_gone "$(cat ssh-pid)"
 }
+
+@test "a socket that only passes bytes on" {
+    start_impostor "
+    peers = globals().setdefault('peers', [])
+    peers.append(peer)
+    if len(peers) == 2:
+        peer.recv(4096)
+        peer.sendall(b'{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"offset\":0,\"size\":4096,\"map_offset\":0}}\n')
+"
+    run -1 --separate-stderr ctl read data
+    expect_complaint "xenshmctl: read: segment 'data' cannot be mapped: no descriptor came with the reply, *"
+}

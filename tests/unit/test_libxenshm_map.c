@@ -261,7 +261,7 @@ static void test_refused(void **state)
     char reply[128];
 
     make_reply(reply, sizeof(reply), 0, page, 0);
-    assert_refused(reply, 0, -EPROTO, "no descriptor");
+    assert_refused(reply, 0, -EOPNOTSUPP, "no descriptor");
     assert_refused("{\"id\":1,\"error\":{\"code\":4,\"message\":\"no segment\",\"data\":"
                    "{\"name\":\"SEGMENT_UNKNOWN\"}}}\n",
                    0, XENSHM_SEGMENT_UNKNOWN, "no segment");
@@ -273,7 +273,7 @@ static void test_refused(void **state)
     make_reply(reply, sizeof(reply), 0, 0, 0);
     assert_refused(reply, 1, -EPROTO, "buffer");
     make_reply(reply, sizeof(reply), 0, page, 1);
-    assert_refused(reply, 1, -EINVAL, "buffer");
+    assert_refused(reply, 1, -EINVAL, "'buffer' cannot be mapped: Invalid argument");
     make_reply(reply, sizeof(reply), INT64_MAX - page + 1, page, 0);
     assert_refused(reply, 1, -ENOMEM, "buffer");
 }
