@@ -540,7 +540,10 @@ int xenshm_map(struct xenshm *connection, const char *segment, struct xenshm_map
  */
 int xenshm_mapping_fd(const struct xenshm_mapping *mapping);
 
-/* Unmaps, then tells the daemon; NULL is allowed. No thread may touch the bytes any more. */
+/*
+ * Unmaps, then tells the daemon; NULL is allowed. No thread may touch the bytes any more. In a child
+ * of fork() it only frees the object: the mapping stays its parent's.
+ */
 void xenshm_unmap(struct xenshm_mapping *mapping);
 
 #ifdef __cplusplus

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "cleanup.h"
@@ -18,6 +19,7 @@ struct mapping {
     struct xenshm_mapping shown; /* first: it is what callers have */
     void *start;
     size_t length;
+    pid_t process;             /* whose mapping it is: no child's of fork() */
     struct xenshm *connection; /* owned */
 };
 
@@ -128,6 +130,7 @@ int xenshm_map(struct xenshm *connection, const char *segment, struct xenshm_map
         xenshm_close(own);
         return r;
     }
+    mapping->process = getpid();
     mapping->connection = own;
     *ret_mapping = &mapping->shown;
     return 0;
@@ -144,7 +147,11 @@ void xenshm_unmap(struct xenshm_mapping *shown)
 
     if (!mapping)
         return;
-    munmap(mapping->start, mapping->length);
-    xenshm_close(mapping->connection); /* only now: the pages may go to somebody else */
+    if (mapping->process == getpid()) {
+        munmap(mapping->start, mapping->length);
+        /* Only now: the pages may go to somebody else. Children of fork() have the socket, too. */
+        shutdown(mapping->connection->stream.fd, SHUT_RDWR);
+    }
+    xenshm_close(mapping->connection);
     free(mapping);
 }
