@@ -182,8 +182,9 @@ static enum exit_status check_socket(const struct invocation *invocation)
 
     if (!path || !strchr(path, '\n'))
         return STATUS_DONE;
-    return complain_usage(invocation, "socket '%s' has a line break, which cannot be passed on to "
-                                      "another host; leave it out",
+    return complain_usage(invocation,
+                          "socket '%s' has a line break, which cannot be passed on to "
+                          "another host; leave it out",
                           path);
 }
 
