@@ -334,6 +334,7 @@ static const struct command commands[] = {
         .max_arguments = SIZE_MAX,
         .hidden = true,
         .help = "tell the shell what may follow",
+        .host = HOST_NONE, /* its words have their own */
         .run = cmd_complete,
     },
 };

@@ -89,6 +89,8 @@ start_daemon_there()
     [ ! -e ssh-words ]
     run -0 env XENSHM_HOST=nonsense "$XENSHMCTL" list --help
     run -0 env XENSHM_HOST=nonsense "$XENSHMCTL" --version
+    run -0 --separate-stderr env XENSHM_HOST=nonsense "$XENSHMCTL" __complete -- atta
+    expect_match "$output" $'attach\t.*'
     run -0 env XENSHM_HOST=nonsense "$XENSHMCTL" help
 }
 
