@@ -52,15 +52,19 @@ static enum exit_status read_count(struct watch *watch)
 /* xenshmd knows which types there are, and says so. */
 static enum exit_status read_types(struct watch *watch)
 {
+    _cleanup_(cleanup_json) json_t *params = json_object();
     const struct options *options = &watch->invocation->options;
+    enum exit_status status = STATUS_DONE;
 
     watch->types = calloc(options->given_count + 1, sizeof(*watch->types));
     if (!watch->types)
         return complain_memory(watch->invocation);
-    for (size_t i = 0; i < options->given_count; i++)
-        if (strcmp(options->given[i].option->name, "type") == 0)
+    for (size_t i = 0; status == STATUS_DONE && i < options->given_count; i++)
+        if (strcmp(options->given[i].option->name, "type") == 0) {
+            status = params_add(watch->invocation, params, "type", options->given[i].value);
             watch->types[watch->type_count++] = options->given[i].value;
-    return STATUS_DONE;
+        }
+    return status;
 }
 
 /* ---- the stream */

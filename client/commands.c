@@ -83,6 +83,11 @@ static const struct option read_options[] = {
     { 0 },
 };
 
+static const struct option write_options[] = {
+    { "length", 0, "LENGTH", "refuse an input that has not so many bytes" },
+    { 0 },
+};
+
 static const struct option watch_options[] = {
     { "type", 0, "TYPE", "only events of this type; may be given again" },
     { "count", 0, "N", "end after N events" },
@@ -212,12 +217,14 @@ static const struct command commands[] = {
     },
     {
         .name = "write",
-        .forms = { "NAME [OFFSET]" },
+        .forms = { "NAME [OFFSET] [--length LENGTH]" },
         .min_arguments = 1,
         .max_arguments = 2,
+        .options = write_options,
         .help = "copy standard input into a segment",
         .notes = "OFFSET is a number of bytes like SIZE, or 0x... All of standard input is\n"
-                 "written, or, where it does not fit, nothing; what is behind it stays.\n",
+                 "written, or, where it does not fit, nothing; what is behind it stays. LENGTH\n"
+                 "keeps a part from being written when whoever makes the input fails.\n",
         .run = cmd_write,
     },
     {
@@ -327,6 +334,7 @@ static const struct command commands[] = {
         .max_arguments = SIZE_MAX,
         .hidden = true,
         .help = "tell the shell what may follow",
+        .host = HOST_NONE, /* its words have their own */
         .run = cmd_complete,
     },
 };

@@ -147,6 +147,15 @@ static int copy(struct host *host, const char *rest)
     return host->text && (host->socket || !path[0] || !path[1]) ? 0 : -ENOMEM;
 }
 
+/* One with a '/', '?' or '#' in it makes another mistake of the URL, which would then be shown. */
+static bool may_have_password(const char *url)
+{
+    const char *scheme = strstr(url, "://"), *at = strrchr(url, '@');
+    const char *colon = strchr(scheme ? scheme + strlen("://") : url, ':');
+
+    return colon && at && colon < at;
+}
+
 int host_parse(const char *url, struct host *ret, const char **ret_problem)
 {
     _cleanup_(host_clear) struct host host = { 0 };
@@ -160,6 +169,8 @@ int host_parse(const char *url, struct host *ret, const char **ret_problem)
         return -ENOMEM;
     else
         problem = take(&host);
+    if (problem && may_have_password(url))
+        problem = has_password;
     if (problem) {
         *ret_problem = problem;
         return problem == has_password ? HOST_E_PASSWORD : HOST_E_REFUSED;

@@ -175,6 +175,19 @@ static void read_socket(struct invocation *invocation)
         invocation->socket_path = XENSHM_DEFAULT_SOCKET;
 }
 
+/* It goes through the shell over there, see shell_word.h. */
+static enum exit_status check_socket(const struct invocation *invocation)
+{
+    const char *path = options_value(&invocation->options, "socket");
+
+    if (!path || !strchr(path, '\n'))
+        return STATUS_DONE;
+    return complain_usage(invocation,
+                          "socket '%s' has a line break, which cannot be passed on to "
+                          "another host; leave it out",
+                          path);
+}
+
 /* `source` is what the URL was given by. */
 static enum exit_status take_host(struct invocation *invocation, const char *source,
                                   const char *url)
@@ -191,7 +204,7 @@ static enum exit_status take_host(struct invocation *invocation, const char *sou
     if (r)
         return complain_usage(invocation, "%s '%s' %s", source, url, problem);
     invocation->place = url;
-    return STATUS_DONE;
+    return check_socket(invocation);
 }
 
 /* Help is there whatever the variable says. */

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "clock.h"
 #include "layout_guests.h"
 #include "print.h"
 
@@ -129,19 +130,11 @@ static enum exit_status look_once(const struct invocation *invocation, struct pr
     return status;
 }
 
-static int64_t now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 enum exit_status present_look(const struct invocation *invocation, json_t *names,
                               struct present *ret_present)
 {
     const struct timespec pause = { .tv_nsec = LOOK_AGAIN * 1000000L };
-    int64_t deadline = now() + (int64_t)invocation->timeout * 1000;
+    int64_t deadline = (int64_t)clock_milliseconds() + (int64_t)invocation->timeout * 1000;
     enum exit_status status;
 
     for (;;) {
@@ -149,7 +142,7 @@ enum exit_status present_look(const struct invocation *invocation, json_t *names
 
         status = look_once(invocation, ret_present);
         if (status != STATUS_DONE || !present_check_settled(ret_present, names, &unsettled) ||
-            now() >= deadline)
+            (int64_t)clock_milliseconds() >= deadline)
             return status;
         present_clear(ret_present);
         nanosleep(&pause, NULL);

@@ -11,10 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "clock.h"
 
 /* What comes out of one descriptor of the program. */
 struct stream {
@@ -29,14 +29,6 @@ static void stream_clear(struct stream *stream)
 {
     cleanup_close(&stream->fd);
     free(stream->data);
-}
-
-static int64_t now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
 /* ---- reading */
@@ -81,7 +73,7 @@ static int read_streams(struct stream *streams, int64_t deadline)
     while (streams[0].fd >= 0 || streams[1].fd >= 0) {
         struct pollfd p[] = { { .fd = streams[0].fd, .events = POLLIN },
                               { .fd = streams[1].fd, .events = POLLIN } };
-        int64_t left = deadline - now();
+        int64_t left = deadline - (int64_t)clock_milliseconds();
         int r;
 
         if (left <= 0)
@@ -179,7 +171,7 @@ int program_run(char *const *argv, size_t output_max, unsigned seconds, struct p
 {
     struct stream streams[] = { { .fd = -1, .max = output_max },
                                 { .fd = -1, .max = PROGRAM_ERRORS_MAX } };
-    int64_t deadline = now() + (int64_t)seconds * 1000;
+    int64_t deadline = (int64_t)clock_milliseconds() + (int64_t)seconds * 1000;
     pid_t pid;
     int r;
 

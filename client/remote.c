@@ -97,7 +97,8 @@ static char *make_command(const struct invocation *invocation, const char *optio
 
     if (!out)
         return NULL;
-    fprintf(out, "xenshmctl %s%s%s", invocation->command->name, option ? " " : "",
+    /* Over there nothing is passed on any further, whatever is set there. */
+    fprintf(out, "env XENSHM_HOST= xenshmctl %s%s%s", invocation->command->name, option ? " " : "",
             option ? option : "");
     print_socket(out, invocation);
     print_words(out, invocation);
@@ -115,6 +116,9 @@ enum exit_status remote_run(const struct invocation *invocation, const char *opt
 
     if (!command)
         return complain_memory(invocation);
+    if (strchr(command, '\n'))
+        return complain_usage(invocation, "a word has a line break, which cannot be passed on to "
+                                          "another host; log in there for it");
     r = ssh_start(&ssh, invocation, command, SSH_STANDARD);
     if (r) {
         complain(invocation, "cannot start ssh to %s: %s", invocation->place, strerror(-r));

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "cleanup.h"
 #include "link.h"
 #include "print.h"
 #include "size_argument.h"
@@ -14,17 +15,25 @@ struct range_wanted {
     bool to_the_end;
 };
 
+static enum exit_status check_name(const struct invocation *invocation)
+{
+    _cleanup_(cleanup_json) json_t *params = json_object();
+
+    return params_add(invocation, params, "name", invocation_argument(invocation, 0));
+}
+
 static enum exit_status read_arguments(const struct invocation *invocation,
                                        struct range_wanted *ret)
 {
     const char *offset = invocation_argument(invocation, 1);
     const char *length = invocation_argument(invocation, 2);
-    enum exit_status status = STATUS_DONE;
+    enum exit_status status;
 
     *ret = (struct range_wanted){ .to_the_end = !length };
     if (invocation->json)
         return complain_usage(invocation, "bytes have no form in JSON; leave out --json");
-    if (offset)
+    status = check_name(invocation);
+    if (status == STATUS_DONE && offset)
         status = size_argument_bytes(invocation, "offset", offset, &ret->offset);
     if (status == STATUS_DONE && length)
         status = size_argument_bytes(invocation, "length", length, &ret->length);

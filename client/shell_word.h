@@ -7,6 +7,7 @@
 
 /*
  * Writes `word` so that sh, bash, zsh, csh, fish and busybox read it as this one word, whatever is
- * in it. Ordinary names stay as they are.
+ * in it but a line break: csh has no way to quote one, and takes what follows for a command of its
+ * own. Ordinary names stay as they are.
  */
 void shell_word_print(FILE *out, const char *word);

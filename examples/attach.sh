@@ -10,7 +10,7 @@ set -eu
 socket=${XENSHM_SOCKET:-/run/xenshmd/xenshmd.sock}
 
 die() {
-	echo "attach.sh: $2" >&2
+	printf 'attach.sh: %s\n' "$2" >&2
 	exit "$1"
 }
 
@@ -18,7 +18,7 @@ die() {
 # waits for the reply only as long as -t says: half a second if it is not told.
 call() {
 	request=$(jq -nc --arg method "$1" --argjson params "$2" '{jsonrpc: "2.0", id: 1, $method, $params}')
-	reply=$(echo "$request" | socat -t 60 - "UNIX-CONNECT:$socket") || reply=
+	reply=$(printf '%s\n' "$request" | socat -t 60 - "UNIX-CONNECT:$socket") || reply=
 	[ -n "$reply" ] || die 3 "no answer at $socket; is xenshmd running?"
 	error=$(get '.error.data.name // ""')
 }
@@ -69,7 +69,7 @@ export SEGMENT ADDRESS HOST_ADDRESS BYTES
 trap detach EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
-echo "$SEGMENT: $BYTES bytes at $ADDRESS in $guest (host $HOST_ADDRESS)"
+printf '%s\n' "$SEGMENT: $BYTES bytes at $ADDRESS in $guest (host $HOST_ADDRESS)"
 
 if [ $# -gt 0 ]; then
 	"$@"

@@ -13,13 +13,13 @@
  *    turn such a copy into any of them. They fault (SIGBUS), on real boards at least; an emulator
  *    may let them pass;
  *  - use plain or volatile pointers to it for more than single aligned words: loops over them may
- * be made into vector code, plain accesses may be merged, repeated or left out;
+ *    be made into vector code, plain accesses may be merged, repeated or left out;
  *  - access anything that is not aligned to its own size, or is longer than 8 bytes;
  *  - use atomic read-modify-write: _Atomic, std::atomic, __sync and __atomic builtins, mutexes,
- * futexes. Exclusives (LDXR/STXR) and LSE atomics are not defined on Device memory. What both sides
- * can rely on is that an aligned word is written as a whole: give each word one writer;
+ *    futexes. Exclusives (LDXR/STXR) and LSE atomics are not defined on Device memory. What both
+ *    sides can rely on is that an aligned word is written as a whole: give each word one writer;
  *  - give pointers to it to system calls (read() into it, write() from it), which copy as the
- * kernel copies; copy to a buffer of your own first;
+ *    kernel copies; copy to a buffer of your own first;
  *  - trust it. The other side may change it at any time: copy what you need once, then check the
  *    copy and use only that.
  *

@@ -527,8 +527,8 @@ struct xenshm_mapping {
  * A child of fork() does not have the mapping; it may map the segment itself. Right: operate.
  * Refusals: XENSHM_SEGMENT_UNKNOWN, XENSHM_PAGES_HELD (quarantined, or a clash), XENSHM_TOO_MANY,
  * XENSHM_UNSUPPORTED, XENSHM_BUSY. Failures: those of connecting and of mmap(2); -EOPNOTSUPP on a
- * connection of xenshm_connect_fd(), since descriptors come from the same host only. The connection
- * that is given tells why, and is not ended by it.
+ * connection of xenshm_connect_fd(), and over a socket that only passes bytes on, since descriptors
+ * come from the same host only. The connection that is given tells why, and is not ended by it.
  */
 int xenshm_map(struct xenshm *connection, const char *segment, struct xenshm_mapping **ret_mapping);
 
@@ -540,7 +540,10 @@ int xenshm_map(struct xenshm *connection, const char *segment, struct xenshm_map
  */
 int xenshm_mapping_fd(const struct xenshm_mapping *mapping);
 
-/* Unmaps, then tells the daemon; NULL is allowed. No thread may touch the bytes any more. */
+/*
+ * Unmaps, then tells the daemon; NULL is allowed. No thread may touch the bytes any more. In a child
+ * of fork() it only frees the object: the mapping stays its parent's.
+ */
 void xenshm_unmap(struct xenshm_mapping *mapping);
 
 #ifdef __cplusplus

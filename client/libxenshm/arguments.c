@@ -15,11 +15,13 @@ void arguments_begin(struct arguments *arguments)
         arguments->failure = -ENOMEM;
 }
 
-static void fail(struct arguments *arguments, int failure, const char *wrong)
+/* `wrong` goes on where the name of the member stops. */
+static void fail(struct arguments *arguments, int failure, const char *key, const char *wrong)
 {
     if (arguments->failure)
         return;
     arguments->failure = failure;
+    arguments->key = key;
     arguments->wrong = wrong;
 }
 
@@ -27,26 +29,26 @@ static void fail(struct arguments *arguments, int failure, const char *wrong)
 static void set(struct arguments *arguments, const char *key, json_t *value)
 {
     if (json_object_set_new(arguments->params, key, value) != 0)
-        fail(arguments, -ENOMEM, NULL);
+        fail(arguments, -ENOMEM, NULL, NULL);
 }
 
 /* A JSON string; NULL after it has failed. */
-static json_t *text_value(struct arguments *arguments, const char *text)
+static json_t *text_value(struct arguments *arguments, const char *key, const char *text)
 {
     json_t *value = json_string(text);
     json_t *unchecked = value ? NULL : json_string_nocheck(text);
 
     if (unchecked)
-        fail(arguments, -EINVAL, "a text is not valid UTF-8");
+        fail(arguments, -EINVAL, key, "is not valid UTF-8");
     else if (!value)
-        fail(arguments, -ENOMEM, NULL);
+        fail(arguments, -ENOMEM, NULL, NULL);
     json_decref(unchecked);
     return value;
 }
 
 void arguments_text(struct arguments *arguments, const char *key, const char *text)
 {
-    json_t *value = text ? text_value(arguments, text) : NULL;
+    json_t *value = text ? text_value(arguments, key, text) : NULL;
 
     if (value)
         set(arguments, key, value);
@@ -55,7 +57,7 @@ void arguments_text(struct arguments *arguments, const char *key, const char *te
 void arguments_number(struct arguments *arguments, const char *key, uint64_t number)
 {
     if (number > INT64_MAX)
-        fail(arguments, -EINVAL, "a number is larger than 2^63 - 1");
+        fail(arguments, -EINVAL, key, "is larger than 2^63 - 1");
     else if (number)
         set(arguments, key, json_integer((json_int_t)number));
 }
@@ -72,15 +74,15 @@ void arguments_texts(struct arguments *arguments, const char *key, const char *c
     json_t *array = json_array();
 
     for (size_t i = 0; i < count; i++) {
-        json_t *value = text_value(arguments, texts[i]);
+        json_t *value = text_value(arguments, key, texts[i]);
 
         if (value && json_array_append_new(array, value) != 0)
-            fail(arguments, -ENOMEM, NULL);
+            fail(arguments, -ENOMEM, NULL, NULL);
     }
     set(arguments, key, array);
 }
 
-static json_t *parse(struct arguments *arguments, const char *text)
+static json_t *parse(struct arguments *arguments, const char *key, const char *text)
 {
     json_error_t why;
     json_t *value = json_loads(text, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &why);
@@ -88,15 +90,15 @@ static json_t *parse(struct arguments *arguments, const char *text)
     if (value)
         return value;
     if (json_error_code(&why) == json_error_out_of_memory)
-        fail(arguments, -ENOMEM, NULL);
+        fail(arguments, -ENOMEM, NULL, NULL);
     else
-        fail(arguments, -EINVAL, "the text given is not JSON");
+        fail(arguments, -EINVAL, key, "is not JSON");
     return NULL;
 }
 
 void arguments_json(struct arguments *arguments, const char *key, const char *text)
 {
-    json_t *value = parse(arguments, text);
+    json_t *value = parse(arguments, key ? key : "params", text);
 
     if (!value)
         return;
@@ -118,10 +120,12 @@ void arguments_options(struct arguments *arguments, const void *options, void *t
         return;
     memcpy(&given, options, sizeof(given));
     if (given < sizeof(given))
-        fail(arguments, -EINVAL, "a struct of options does not tell its size");
+        fail(arguments, -EINVAL, "struct_size",
+             "is less than its own size; begin with XENSHM_..._INIT");
     for (size_t i = size; i < given; i++)
         if (bytes[i])
-            fail(arguments, -E2BIG, "an option that this version of libxenshm does not know");
+            fail(arguments, -E2BIG, "struct_size",
+                 "takes in an option that this version of libxenshm does not know");
     if (!arguments->failure)
         memcpy(target, options, given < size ? given : size);
 }
@@ -149,9 +153,9 @@ void arguments_shares(struct arguments *arguments, const char *key,
         arguments_begin(&one);
         arguments_share(&one, shares[i]);
         if (one.failure)
-            fail(arguments, one.failure, one.wrong);
+            fail(arguments, one.failure, one.key, one.wrong);
         if (json_array_append_new(array, one.params) != 0)
-            fail(arguments, -ENOMEM, NULL);
+            fail(arguments, -ENOMEM, NULL, NULL);
     }
     set(arguments, key, array);
 }
@@ -159,14 +163,15 @@ void arguments_shares(struct arguments *arguments, const char *key,
 int arguments_call(struct xenshm *connection, const char *method, struct arguments *arguments,
                    json_t **ret_result)
 {
-    json_t *name = text_value(arguments, method);
+    json_t *name = text_value(arguments, "method", method);
 
     json_decref(name);
     if (!arguments->failure)
         return call_method(connection, method, arguments->params, ret_result);
     json_decref(arguments->params);
     if (arguments->wrong)
-        return failure_say(connection, arguments->failure, "%s", arguments->wrong);
+        return failure_say(connection, arguments->failure, "'%s' %s", arguments->key,
+                           arguments->wrong);
     return failure_note(connection, arguments->failure);
 }
 

@@ -17,7 +17,8 @@ struct xenshm_share;
 struct arguments {
     json_t *params;    /* owned until the call */
     int failure;       /* -ENOMEM, -EINVAL, -E2BIG; 0: none */
-    const char *wrong; /* what is wrong with -EINVAL and -E2BIG */
+    const char *key;   /* with -EINVAL and -E2BIG: what is wrong, */
+    const char *wrong; /* and with it */
 };
 
 void arguments_begin(struct arguments *arguments);

@@ -230,6 +230,8 @@ int fields_decode(const struct shape *shape, const json_t *object, void *ret_str
         *ret_wrong = decoder.wrong;
     if (r)
         return r;
+    if (decoder.no_memory) /* what was counted is too little */
+        return -ENOMEM;
     decoder.block = malloc(decoder.used + BLOCK_ALIGNMENT); /* an empty array at its end, too */
     decoder.used = 0;
     if (!decoder.block)

@@ -6,7 +6,9 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "cleanup.h"
@@ -17,6 +19,7 @@ struct mapping {
     struct xenshm_mapping shown; /* first: it is what callers have */
     void *start;
     size_t length;
+    pid_t process;             /* whose mapping it is: no child's of fork() */
     struct xenshm *connection; /* owned */
 };
 
@@ -79,7 +82,10 @@ static int open_segment(struct xenshm *own, const char *segment, struct opened *
     r = shapes_call(own, "segment.open", &arguments, &shape_opened, ret_opened);
     own->stream.wants_descriptor = false;
     if (r == 0 && own->stream.descriptor < 0)
-        r = failure_say(own, -EPROTO, "xenshmd sent no descriptor with its reply to segment.open");
+        r = failure_say(own, -EOPNOTSUPP,
+                        "segment '%s' cannot be mapped: no descriptor came with the reply, as over "
+                        "a socket that only passes bytes on; connect to xenshmd's own, in Dom0",
+                        segment);
     return r;
 }
 
@@ -98,8 +104,7 @@ static int map(struct xenshm *own, const char *segment, struct mapping **ret_map
         return failure_note(own, -ENOMEM);
     r = fill(mapping, opened, own->stream.descriptor);
     if (r)
-        return failure_say(own, r, "segment '%s' cannot be mapped: %s", segment,
-                           xenshm_error_text(r));
+        return failure_say(own, r, "segment '%s' cannot be mapped: %s", segment, strerror(-r));
     cleanup_close(&own->stream.descriptor); /* the mapping keeps the device open */
     own->stream.descriptor = -1;
     *ret_mapping = steal_pointer(&mapping);
@@ -125,6 +130,7 @@ int xenshm_map(struct xenshm *connection, const char *segment, struct xenshm_map
         xenshm_close(own);
         return r;
     }
+    mapping->process = getpid();
     mapping->connection = own;
     *ret_mapping = &mapping->shown;
     return 0;
@@ -141,7 +147,11 @@ void xenshm_unmap(struct xenshm_mapping *shown)
 
     if (!mapping)
         return;
-    munmap(mapping->start, mapping->length);
-    xenshm_close(mapping->connection); /* only now: the pages may go to somebody else */
+    if (mapping->process == getpid()) {
+        munmap(mapping->start, mapping->length);
+        /* Only now: the pages may go to somebody else. Children of fork() have the socket, too. */
+        shutdown(mapping->connection->stream.fd, SHUT_RDWR);
+    }
+    xenshm_close(mapping->connection);
     free(mapping);
 }

@@ -9,19 +9,11 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
-#include <time.h>
 
 #include "cleanup.h"
+#include "clock.h"
 
 #define RECEIVE_SIZE (64 * 1024)
-
-static int64_t now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 static void init(struct stream *stream)
 {
@@ -31,7 +23,8 @@ static void init(struct stream *stream)
 
 void stream_set_deadline(struct stream *stream, unsigned seconds)
 {
-    stream->deadline = seconds ? now() + (int64_t)seconds * 1000 : INT64_MAX;
+    stream->deadline =
+        seconds ? (int64_t)clock_milliseconds() + (int64_t)seconds * 1000 : INT64_MAX;
 }
 
 static int set_address(struct sockaddr_un *address, const char *path)
@@ -102,7 +95,7 @@ static int wait_ready(struct stream *stream, short events, short *ret_ready)
     struct pollfd p = { .fd = stream->fd, .events = events };
 
     for (;;) {
-        int64_t left = stream->deadline - now();
+        int64_t left = stream->deadline - (int64_t)clock_milliseconds();
         int r;
 
         if (left <= 0)

@@ -53,7 +53,8 @@ class Client:
         self._send(json.dumps(request).encode() + b"\n")
         while True:
             message = self._read()
-            if message.get("id") == self.last_id:
+            # Without an id: it could not be read, or the connection was turned away.
+            if message.get("id") == self.last_id or ("error" in message and message["id"] is None):
                 break
             self._keep(message)
         if "error" in message:
@@ -83,15 +84,22 @@ class Client:
     def _send(self, line):
         try:
             self.socket.sendall(line)
+        except ConnectionError:
+            pass  # the daemon may have said why before: reading finds out
+
+    def _receive(self):
+        try:
+            return socket.recv_fds(self.socket, 65536, 1)
+        except ConnectionError:
+            pass  # comes once where our request was not read, and before what was sent to us
+        try:
+            return socket.recv_fds(self.socket, 65536, 1)
         except ConnectionError as reason:
             raise Lost(str(reason)) from None
 
     def _read(self):
         while b"\n" not in self.buffer:
-            try:
-                data, descriptors, _, _ = socket.recv_fds(self.socket, 65536, 1)
-            except ConnectionError as reason:
-                raise Lost(str(reason)) from None
+            data, descriptors, _, _ = self._receive()
             if not data:
                 raise Lost("xenshmd has closed the connection")
             self.buffer += data

@@ -229,3 +229,41 @@ on_terminal()
     [[ ${stderr_lines[-1]} == "xenshmctl: read: ssh has no connection to "* ]]
     wait_gone "$(cat ssh-pid)"
 }
+
+@test "a socket that only passes bytes on" {
+    start_impostor "
+    peers = globals().setdefault('peers', [])
+    peers.append(peer)
+    if len(peers) == 2:
+        peer.recv(4096)
+        peer.sendall(b'{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"offset\":0,\"size\":4096,\"map_offset\":0}}\n')
+"
+    run -1 --separate-stderr ctl read data
+    expect_complaint "xenshmctl: read: segment 'data' cannot be mapped: no descriptor came with the reply, *"
+}
+
+@test "half of an input is not written" {
+    start_daemon --pool 4K
+    ctl alloc data 4K
+    fake_ssh
+    bytes 3000 >all
+    run -1 --separate-stderr ctl write data --length 3001 <all
+    expect_complaint "xenshmctl: write: standard input has 3000 bytes, not 3001 as --length says; nothing was written"
+    run -1 --separate-stderr ctl write data --length 2999 <all
+    expect_complaint "xenshmctl: write: standard input has 3000 bytes, not 2999 *"
+    run -2 --separate-stderr ctl write data --length much <all
+    expect_complaint "xenshmctl: write: length 'much' is not *"
+    # The line ends after 1000 bytes: over there that is the end of standard input.
+    mv ssh whole-ssh
+    printf '#!/bin/sh\nhead -c 1000 | "%s" "$@" 2>>there.log\nexit 255\n' "$PWD/whole-ssh" >ssh
+    chmod +x ssh
+    run -3 --separate-stderr ctl --host "ssh://dom0$XENSHM_SOCKET" write data <all
+    run -3 --separate-stderr ctl --host "ssh://dom0$XENSHM_SOCKET" write data --length 3000 <all
+    [ "$(grep -c "standard input has 1000 bytes, not 3000 as --length says" there.log)" = 2 ]
+    [ "$(ctl read data | tr -d '\0' | wc -c)" = 0 ]
+    mv whole-ssh ssh
+    run -0 --separate-stderr ctl --host "ssh://dom0$XENSHM_SOCKET" write data <all
+    ctl read data 0 3000 >back
+    cmp all back
+    run -0 --separate-stderr ctl write data --length 3000 <all
+}

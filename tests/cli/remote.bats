@@ -89,6 +89,8 @@ start_daemon_there()
     [ ! -e ssh-words ]
     run -0 env XENSHM_HOST=nonsense "$XENSHMCTL" list --help
     run -0 env XENSHM_HOST=nonsense "$XENSHMCTL" --version
+    run -0 --separate-stderr env XENSHM_HOST=nonsense "$XENSHMCTL" __complete -- atta
+    expect_match "$output" $'attach\t.*'
     run -0 env XENSHM_HOST=nonsense "$XENSHMCTL" help
 }
 
@@ -252,6 +254,22 @@ guest_json()
     : >kernel
     echo '{"c_info": {"type": "pvh", "name": "guest1"},
         "b_info": {"max_memkb": 32768, "target_memkb": 32768, "kernel": "'"$BATS_TEST_TMPDIR/kernel"'"}}'
+}
+
+@test "over there it is not passed on any further" {
+    start_daemon_there --pool 4K
+    ctl --socket "$there" alloc data 4K
+    sed -i "s|env -i|& XENSHM_HOST=ssh://odd XENSHM_SSH=$XENSHM_SSH|" "$XENSHM_SSH"
+    run -0 --separate-stderr ctl --host "ssh://dom0$there" read data 0 1
+    expect "" ""
+}
+
+@test "a line break is not passed on to a shell" {
+    run -2 --separate-stderr ctl --host ssh://dom0 read $'a\nid'
+    expect_complaint "xenshmctl: read: a word has a line break, *"
+    run -2 --separate-stderr ctl --host ssh://dom0 --socket $'a\nid' list
+    expect_complaint "xenshmctl: list: socket 'a?id' has a line break, *"
+    [ ! -e ssh-words ]
 }
 
 @test "create with a file and an xl that are over there" {

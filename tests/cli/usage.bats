@@ -110,3 +110,13 @@ dt_commands="reserve check guest"
     run --separate-stderr env XENSHM_SOCKET= "$XENSHMCTL" pools
     [ "$status" -eq 0 ] || [[ $stderr == *" at /run/xenshmd/xenshmd.sock: "* ]]
 }
+
+@test "what is not UTF-8 is named" {
+    start_daemon --pool 4K
+    for command in "read name" "write name" "free name" "watch type --type"; do
+        read -r verb key option <<<"$command"
+        # shellcheck disable=SC2086 # words
+        run -2 --separate-stderr ctl $verb $option $'d\xff' </dev/null
+        expect_complaint "xenshmctl: $verb: $key 'd?' is not valid UTF-8*"
+    done
+}

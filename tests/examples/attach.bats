@@ -89,6 +89,11 @@ guest1-0  shared_mem  0x7fffc000  8 KiB  guest1  0x3a000000  attached"
     expect_complaint "attach.sh: * (INVALID_PARAMS); *"
 }
 
+@test "a name goes to the daemon as it is" {
+    run -1 --separate-stderr "$example" 'a\nb' 4096
+    expect "" 'attach.sh: no guest is called '"'a\\nb'"' (GUEST_UNKNOWN); `xenshmctl guests` lists the running guests'
+}
+
 @test "misuse" {
     run --separate-stderr "$example" guest1
     [ "$status" -eq 2 ]

@@ -121,6 +121,25 @@ class MonitorTest(ExampleTest):
         self.assertIn(caught.exception.hint, str(caught.exception))
 
 
+class TurnedAwayTest(ExampleTest):
+    config = "[limits]\nconnections = 4\n"
+
+    def test_reason(self):
+        """The daemon says why before it hangs up, and has read nothing of ours."""
+        reasons, clients = set(), []
+        for _ in range(24):
+            clients.append(xenshm.Client(str(self.daemon.socket_path)))
+            try:
+                clients[-1].call("daemon.status")
+            except xenshm.Refused as refused:
+                reasons.add(refused.name)
+        for client in clients:
+            client.close()
+        self.assertEqual(reasons, {"TOO_MANY"})
+        wait_until(lambda: self.call("daemon.status")["counts"]["connections"] == 1,
+                   "the clients are gone")
+
+
 class ProgramTest(ExampleTest):
     def read_until(self, process, *words):
         for line in process.stdout:

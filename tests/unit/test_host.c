@@ -85,6 +85,11 @@ static void test_refused(void **state)
     refused("ssh://a%3bb@dom0", "names a user");
     refused_as(HOST_E_PASSWORD, "ssh://root:secret@dom0", "password");
     refused_as(HOST_E_PASSWORD, "ssh://:@dom0", "password");
+    /* Whatever else is wrong then. */
+    refused_as(HOST_E_PASSWORD, "ssh://root:sec/ret@dom0", "password");
+    refused_as(HOST_E_PASSWORD, "ssh://root:sec#ret@dom0", "password");
+    refused_as(HOST_E_PASSWORD, "http://root:secret@dom0", "password");
+    refused_as(HOST_E_PASSWORD, "root:secret@dom0", "password");
 }
 
 static void test_refused_rest(void **state)

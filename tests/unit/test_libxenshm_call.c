@@ -244,6 +244,7 @@ static void test_arguments_that_cannot_be_sent(void **state)
     assert_int_equal(xenshm_guest_create(connection, "{}", shares, 1, false, NULL), -EINVAL);
     share.size = 4096;
     assert_int_equal(xenshm_guest_attach(connection, "\xff", &share, NULL), -EINVAL);
+    assert_string_equal(xenshm_message(connection), "'guest' is not valid UTF-8");
     assert_int_equal(xenshm_guest_create(connection, "{", shares, 1, false, NULL), -EINVAL);
     assert_int_equal(xenshm_guest_attach(connection, "g", &newer.share, NULL), -E2BIG);
     share.struct_size = 0;

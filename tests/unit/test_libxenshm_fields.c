@@ -204,13 +204,43 @@ static void test_no_memory(void **state)
     }
 }
 
+static bool jansson_fails;
+
+/* Once. */
+static void *jansson_malloc(size_t size)
+{
+    bool fails = jansson_fails;
+
+    jansson_fails = false;
+    return fails ? NULL : malloc(size);
+}
+
+/* jansson has no memory for measuring a text, and some again for writing it. */
+static void test_no_memory_for_text(void **state)
+{
+    struct xenshm_event *event = NULL;
+    const char *wrong;
+    json_t *value;
+
+    json_set_alloc_funcs(jansson_malloc, free);
+    value = json_loads("{\"seq\":1,\"type\":\"t\",\"time\":\"t\",\"object\":"
+                       "{\"path\":\"/a/path/that/is/longer/than/the/rest/of/the/block\"}}",
+                       0, NULL);
+    jansson_fails = true;
+    assert_int_equal(fields_decode(&shape_event, value, &event, &wrong), -ENOMEM);
+    assert_false(jansson_fails);
+    assert_null(event);
+    json_decref(value);
+    json_set_alloc_funcs(malloc, free);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_segment),   cmocka_unit_test(test_bare_segment),
         cmocka_unit_test(test_lists),     cmocka_unit_test(test_status),
         cmocka_unit_test(test_created),   cmocka_unit_test(test_what_does_not_fit),
-        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_no_memory), cmocka_unit_test(test_no_memory_for_text),
     };
 
     return RUN_TESTS("libxenshm_fields", tests);

@@ -217,6 +217,40 @@ static void test_fork(void **state)
     assert_hung_up(pid);
 }
 
+/* That a child has the socket, too, keeps nothing; nor does it end what is its parent's. */
+static void test_child_lives_on(void **state)
+{
+    struct xenshm_mapping *mapping = NULL;
+    struct xenshm *connection;
+    struct pollfd p = { .events = POLLIN };
+    pid_t pid, child, other;
+    char reply[128];
+    int status;
+
+    make_reply(reply, sizeof(reply), 0, page, 0);
+    connection = start(reply, 1, &pid);
+    assert_int_equal(xenshm_map(connection, "buffer", &mapping), 0);
+    other = fork();
+    if (other == 0) {
+        xenshm_unmap(mapping);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(other, &status, 0), other);
+    assert_int_equal(status, 0);
+    p.fd = xenshm_mapping_fd(mapping);
+    assert_int_equal(poll(&p, 1, 0), 0);
+    child = fork();
+    if (child == 0) {
+        pause();
+        _exit(0);
+    }
+    xenshm_unmap(mapping);
+    assert_hung_up(pid); /* waits for ever otherwise */
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    xenshm_close(connection);
+}
+
 /* The end of the daemon shows, and the mapping is still there to be ended in order. */
 static void test_daemon_gone(void **state)
 {
@@ -261,7 +295,7 @@ static void test_refused(void **state)
     char reply[128];
 
     make_reply(reply, sizeof(reply), 0, page, 0);
-    assert_refused(reply, 0, -EPROTO, "no descriptor");
+    assert_refused(reply, 0, -EOPNOTSUPP, "no descriptor");
     assert_refused("{\"id\":1,\"error\":{\"code\":4,\"message\":\"no segment\",\"data\":"
                    "{\"name\":\"SEGMENT_UNKNOWN\"}}}\n",
                    0, XENSHM_SEGMENT_UNKNOWN, "no segment");
@@ -273,7 +307,7 @@ static void test_refused(void **state)
     make_reply(reply, sizeof(reply), 0, 0, 0);
     assert_refused(reply, 1, -EPROTO, "buffer");
     make_reply(reply, sizeof(reply), 0, page, 1);
-    assert_refused(reply, 1, -EINVAL, "buffer");
+    assert_refused(reply, 1, -EINVAL, "'buffer' cannot be mapped: Invalid argument");
     make_reply(reply, sizeof(reply), INT64_MAX - page + 1, page, 0);
     assert_refused(reply, 1, -ENOMEM, "buffer");
 }
@@ -350,6 +384,7 @@ int main(void)
         cmocka_unit_test(test_bytes),
         cmocka_unit_test(test_amid_a_page),
         cmocka_unit_test(test_fork),
+        cmocka_unit_test(test_child_lives_on),
         cmocka_unit_test(test_daemon_gone),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_several_descriptors),
