@@ -90,7 +90,8 @@ enum xenshm_error {
  * frees with xenshm_free(), as a whole: what they point to goes with them, and nothing in them is
  * freed on its own. Members of JSON keep their names. Texts are UTF-8 and never NULL unless it says
  * so. Sizes are in bytes. Only the library allocates result structs, so that they can grow: new
- * members come at their ends. Do not copy them by value or rely on their size.
+ * members come at their ends. Do not copy them by value or rely on their size. A program needs the
+ * library in the version whose header it was compiled with, or a later one of the same soversion.
  *
  * Threads. An object (connection, mapping) belongs to one thread at a time, different objects are
  * independent. The library has no global state, prints nothing, never exits, changes no signals and
@@ -486,7 +487,7 @@ struct xenshm_event {
 
 /*
  * Asks for the events of `count` types, or of all (`types` NULL, `count` 0), instead of those asked
- * for before. *ret_seq (may be passed as NULL) is the number of the last event before: one who
+ * for before; `types` that is not NULL with `count` 0 asks for none, which ends it. *ret_seq (may be passed as NULL) is the number of the last event before: one who
  * subscribes first and lists then misses nothing. Right: read. Refusals: XENSHM_INVALID_PARAMS for
  * an unknown type.
  */
