@@ -670,6 +670,9 @@ class Stay(OpenMixin, WorldTest):
     def openings(self, name):
         return self.daemon.store()[f"{name}.json"].get("openings", [])
 
+    def openings_if_any(self, name):
+        return self.daemon.store().get(f"{name}.json", {}).get("openings", [])
+
     def test_it_lives_on_with_its_process(self):
         for number_ in (signal.SIGTERM, signal.SIGKILL):
             with self.subTest(signal=number_):
@@ -746,16 +749,25 @@ class Stay(OpenMixin, WorldTest):
         self.free("data")
 
     def test_one_process_with_several_connections(self):
-        self.alloc("data")
-        clients = [self.open("data")[0] for _ in range(3)]
+        """Each has a mapping of its own, which outlives the daemon: to be through with one of them
+        is not to be through with the others."""
+        self.attach("alpha", name="data")
+        clients = [self.open("data") for _ in range(3)]
         self.assertEqual(self.opened("data"), 3)
+        self.detach("alpha")
         self.restart(signal.SIGKILL)
-        self.assertEqual(self.opened("data"), 1)
-        again, _ = self.open("data")
-        self.assertEqual(self.opened("data"), 1)
-        for client in clients + [again]:
+        for left in (3, 2, 1):
+            self.assertEqual(self.opened("data"), left)
+            self.agree()
+            again, memory = self.open("data")
+            self.assertEqual(self.opened("data"), left)
+            clients[-1][1].write(0, bytes([left]))
+            self.assertEqual(memory.read(0, 1), bytes([left]))
+            again.close()
+            wait_until(lambda n=left - 1: len(self.openings_if_any("data")) == n, "one less")
+        self.gone("data")
+        for client, _ in clients:
             client.close()
-        self.free("data")
 
     def test_cut_off_by_the_daemon(self):
         """Its program has not said that it is through with the pages."""
@@ -924,14 +936,17 @@ class RandomLife(OpenMixin, WorldTest):
             client.close()
             return
         self.number += 1
-        # What this process had from before a restart is superseded.
-        self.held[name] = [one for one in self.held.get(name, []) if one[0]]
-        before = self.held[name]
+        before = self.held.setdefault(name, [])
         tag = before[0][2] if before else f"tag {self.number}".encode()
         if before:
             self.assertEqual(memory.read(0, len(tag)), tag)
         for page in range(0, memory.size, PAGE):
             memory.write(page, tag)
+        # This takes the place of one that the process had from before a restart.
+        superseded = next((one for one in before if not one[0]), None)
+        if superseded:
+            before.remove(superseded)
+            superseded[1].map.close()
         before.append((client, memory, tag))
 
     def step_close(self):
@@ -993,7 +1008,7 @@ class RandomLife(OpenMixin, WorldTest):
             for _, memory, _ in all_:
                 memory.map.close()
         for name in self.names():
-            if self.opened(name):
+            for _ in range(self.opened(name)):
                 self.open(name)[0].close()
         for guest in self.guests:
             self.detach(guest, all=True)
