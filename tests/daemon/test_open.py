@@ -40,6 +40,7 @@ def open_():
     return s, memory, result["offset"]
 
 s, memory, offset = open_()
+more = []
 print("open", flush=True)
 for line in sys.stdin:
     word, _, text = line.strip().partition(" ")
@@ -54,6 +55,8 @@ for line in sys.stdin:
             pass
     elif word == "again":
         s, memory, offset = open_()
+    elif word == "another":
+        more.append(open_())
     elif word == "close":
         s.close()
     print(word, flush=True)
@@ -591,7 +594,7 @@ class Descriptors(OpenTest):
         client = self.connect_open()
         for _ in range(500):
             os.close(client.open("data")[1])
-        self.assertEqual(self.daemon.descriptors(), before + 1)
+        self.at_rest(before + 1)  # the daemon closes its own after the reply has gone
         client.close()
         for _ in range(500):
             with contextlib.closing(self.connect_open()) as one:
@@ -768,6 +771,23 @@ class Stay(OpenMixin, WorldTest):
         self.gone("data")
         for client, _ in clients:
             client.close()
+
+    def test_many_that_end_at_once(self):
+        """What a process had open of one segment is written once, however often it was: whoever
+        else asks the daemon something is not to wait for that."""
+        self.attach("alpha", name="data")
+        process = self.spawn_program("data")
+        for _ in range(20):
+            self.tell(process, "another")
+        self.restart(signal.SIGKILL)
+        self.assertEqual(self.opened("data"), 21)
+        self.call("sim.fail", operation="store_write", after=2)
+        self.end(process)
+        with self.refused("SEGMENT_IN_USE", "attached to 'alpha'"):
+            self.free("data")
+        self.assertEqual(self.opened("data"), 0)
+        self.assertEqual(self.openings("data"), [])
+        self.assertEqual(self.call("sim.status")["faults_pending"], 1)
 
     def test_cut_off_by_the_daemon(self):
         """Its program has not said that it is through with the pages."""
