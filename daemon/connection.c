@@ -30,7 +30,7 @@
 /* Descriptors that wait for clients to read, of all connections: each is one of the daemon's. */
 #define CONNECTION_DESCRIPTORS_MAX 8
 /* A hang-up is looked for so often when nothing else would show it. */
-#define CONNECTION_WATCH 1 /* seconds */
+#define CONNECTION_WATCH 1000 /* milliseconds */
 
 struct connection {
     TAILQ_ENTRY(connection) link; /* in connections.list until closed */
@@ -182,12 +182,10 @@ static void send_events(struct connection *connection)
     }
 }
 
-static void start_timer(struct connection *connection)
+static void start_timer(struct connection *connection, uint64_t milliseconds)
 {
-    struct timeval time = { .tv_sec = CONNECTION_WATCH };
+    struct timeval time = { .tv_sec = (time_t)(milliseconds / 1000) };
 
-    if (connection->ended)
-        time.tv_sec = (time_t)(*connection->connections->overflow_wait / 1000);
     event_add(connection->timer, &time);
 }
 
@@ -197,7 +195,7 @@ static void cut_off(struct connection *connection)
     log_info("a client of uid %u is cut off: it does not read its events",
              (unsigned)connection->peer.uid);
     connection->ended = true;
-    start_timer(connection);
+    start_timer(connection, *connection->connections->overflow_wait);
 }
 
 /* For subscriber.deliver. */
@@ -247,17 +245,19 @@ static void finish(struct connection *connection)
     }
     /* Readable for ever since its end of input: the loop cannot tell the hang-up from that. */
     set_reading(connection, false);
-    start_timer(connection);
+    start_timer(connection, CONNECTION_WATCH);
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *context)
 {
     struct connection *connection = context;
+    uint64_t wait = connection->ended ? *connection->connections->overflow_wait : 0;
 
     if (hung_up(connection) || (connection->ended && outgoing_length(&connection->output) > 0))
         connection_close(connection);
     else
-        start_timer(connection);
+        /* What it has asked for before is still under way; the configured wait may be none. */
+        start_timer(connection, wait > CONNECTION_WATCH ? wait : CONNECTION_WATCH);
 }
 
 /* Closes if nothing more is to come; else goes on if there is room for more. */
