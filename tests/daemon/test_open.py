@@ -15,7 +15,7 @@ import subprocess
 import sys
 import unittest
 
-from harness import (MIB, PAGE, PATIENCE, Client, DaemonTest, Refused, SegmentMixin, WorldTest,
+from harness import (KIB, MIB, PAGE, PATIENCE, Client, DaemonTest, Refused, SegmentMixin, WorldTest,
                      die_with_parent, number, wait_until)
 
 OF_CONNECTION = 256
@@ -194,6 +194,20 @@ class TwoPools(OpenMixin, DaemonTest):
                 self.assertEqual(memory.read(offset, 8), f"guest{offset:03}"[:8].encode())
                 memory.write(offset, b"a memory")
                 self.assertEqual(self.guest_read("alpha", address, 8), b"a memory")
+            client.close()
+
+
+class OddPools(OpenMixin, DaemonTest):
+    options = ("--guest", "alpha", "--pool", "small=4K", "other=12K", "third=64K")
+
+    def test_larger_pages(self):
+        """A kernel with pages of 16 or 64 KiB maps from their multiples only."""
+        for pool in ("small", "other", "third"):
+            self.call("segment.alloc", name=pool, size=PAGE, pool=pool)
+            client = self.connect_open()
+            result, fd = client.open(pool)
+            os.close(fd)
+            self.assertEqual(result["map_offset"] % (64 * KIB), 0)
             client.close()
 
 
