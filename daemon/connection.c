@@ -42,6 +42,7 @@ struct connection {
     struct event *resume; /* goes on with lines that were received before a pause */
     struct frame frame;
     struct outgoing output;
+    uint64_t waits_since;        /* of descriptors in it: connections.descriptor_waits then */
     struct connection_task task; /* of the last line; step NULL: none */
     struct subscriber subscriber;
     struct opener opener;
@@ -138,14 +139,34 @@ static void set_reading(struct connection *connection, bool reading)
         event_del(connection->readable);
 }
 
-static size_t waiting_descriptors(const struct connections *connections)
+/* One that is not read may wait for ever: who has waited longest goes, not who comes next. */
+static void limit_descriptors(const struct connections *connections)
 {
-    const struct connection *connection;
+    struct connection *connection, *longest = NULL;
     size_t count = 0;
 
-    TAILQ_FOREACH(connection, &connections->list, link)
+    TAILQ_FOREACH(connection, &connections->list, link) {
+        if (connection->output.descriptor_count == 0)
+            continue;
         count += connection->output.descriptor_count;
-    return count;
+        if (!longest || connection->waits_since < longest->waits_since)
+            longest = connection;
+    }
+    if (count <= CONNECTION_DESCRIPTORS_MAX)
+        return;
+    log_warning("a client of uid %u is cut off: it does not read, and too many descriptors wait",
+                (unsigned)longest->peer.uid);
+    connection_close(longest);
+}
+
+/* The last of its descriptors waits for the client to read. */
+static void wait_with_descriptor(struct connection *connection)
+{
+    struct connections *connections = connection->connections;
+
+    if (connection->output.descriptor_count == 1)
+        connection->waits_since = ++connections->descriptor_waits;
+    limit_descriptors(connections);
 }
 
 /*
@@ -157,15 +178,12 @@ static void send_bytes(struct connection *connection, const char *text, size_t l
     if (outgoing_send(&connection->output, connection->fd, text, length, fd) < 0) {
         log_error("out of memory: a client is cut off");
         connection_close(connection);
-    } else if (fd >= 0 && connection->output.descriptor_count > 0 &&
-               waiting_descriptors(connection->connections) > CONNECTION_DESCRIPTORS_MAX) {
-        log_warning("a client of uid %u is cut off: it does not read, and too many descriptors "
-                    "wait",
-                    (unsigned)connection->peer.uid);
-        connection_close(connection);
-    } else if (outgoing_length(&connection->output) > 0) {
-        event_add(connection->writable, NULL);
+        return;
     }
+    if (fd >= 0 && connection->output.descriptor_count > 0)
+        wait_with_descriptor(connection);
+    if (connection->fd >= 0 && outgoing_length(&connection->output) > 0)
+        event_add(connection->writable, NULL);
 }
 
 /* As many events as the socket takes. The connection is to be held. */

@@ -590,6 +590,26 @@ class Descriptors(OpenTest):
         self.at_rest(before)
         self.closed("data")
 
+    def test_one_that_reads_late_among_those_that_never_do(self):
+        """Who has let one wait for the longest time makes room."""
+        self.alloc("data")
+        never = [self.connect_open() for _ in range(WAITING)]
+        before = self.descriptors(1 + WAITING)
+        for n, client in enumerate(never):
+            self.fill(client)
+            client.request("segment.open", name="data")
+            self.at_rest(before + n + 1)
+        late = self.connect_open()
+        self.fill(late)
+        opening = late.request("segment.open", name="data")
+        wait_until(lambda: "too many descriptors" in self.daemon.log(), "one is cut off")
+        self.assertEqual(late.finish(opening)["size"], PAGE)
+        os.close(late.take())
+        self.assertEqual(self.call("daemon.status")["counts"]["connections"], 1 + WAITING)
+        late.early.clear()
+        for client in never + [late]:
+            client.close()
+
     def test_all_are_read_in_the_end(self):
         self.alloc("data")
         client = self.connect_open()
