@@ -57,21 +57,35 @@ static void keep_or_drop(struct state *state, struct segment *segment, size_t en
                   segment->name, ended, strerror(-r));
 }
 
-/* What was found out last: of a process that has many open it is asked once. */
-struct look {
-    struct process process;
-    bool lives;
+/* What was found out just now: a process that has many open is looked for once. */
+#define LOOKS 16
+struct looks {
+    struct {
+        struct process process;
+        bool lives;
+    } found[LOOKS];
+    size_t count; /* of all; the last LOOKS are there */
 };
 
-static void look(struct look *last, struct opening *opening)
+static bool may_live(struct looks *looks, const struct process *process)
 {
-    if (opening->opener) {
+    size_t known = looks->count < LOOKS ? looks->count : LOOKS, place = looks->count % LOOKS;
+
+    for (size_t i = 0; i < known; i++)
+        if (process_equal(&looks->found[i].process, process))
+            return looks->found[i].lives;
+    looks->found[place].process = *process;
+    looks->found[place].lives = process_may_live(process);
+    looks->count++;
+    return looks->found[place].lives;
+}
+
+static void look(struct looks *looks, struct opening *opening)
+{
+    if (opening->opener)
         opening->over = outgoing_hung_up(opening->opener->fd);
-    } else if (!opening->over) {
-        if (!process_equal(&last->process, &opening->process))
-            *last = (struct look){ opening->process, process_may_live(&opening->process) };
-        opening->over = !last->lives;
-    }
+    else if (!opening->over)
+        opening->over = !may_live(looks, &opening->process);
 }
 
 /* Ends all of the segment that are over, and writes that once, however many these are. */
@@ -99,12 +113,12 @@ static void end(struct state *state, struct segment *segment)
 /* Those that are over come to the front. */
 static void look_at_left(struct opening_list *left)
 {
-    struct look last = { 0 };
+    struct looks looks = { 0 };
     struct opening *opening, *next;
 
     for (opening = TAILQ_FIRST(left); opening; opening = next) {
         next = TAILQ_NEXT(opening, opener_link);
-        look(&last, opening);
+        look(&looks, opening);
         if (!opening->over)
             continue;
         TAILQ_REMOVE(left, opening, opener_link);
@@ -131,12 +145,12 @@ void closing_apply(struct state *state)
 void closing_apply_segment(struct state *state, const char *name)
 {
     struct segment *segment = segment_find(&state->segments, name);
-    struct look last = { 0 };
+    struct looks looks = { 0 };
     struct opening *opening;
 
     if (!segment)
         return;
     TAILQ_FOREACH(opening, &segment->openings, segment_link)
-        look(&last, opening);
+        look(&looks, opening);
     end(state, segment);
 }
