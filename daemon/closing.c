@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "clock.h"
 #include "describe.h"
 #include "log.h"
 #include "outgoing.h"
@@ -40,14 +41,11 @@ void closing_drop(struct state *state, struct segment *segment)
         state_request_reconcile(state);
 }
 
-/* The store may go on to name it, until the segment changes: that keeps the pages, at worst. */
-static void end(struct state *state, struct opening *opening)
+/* The store may go on to name those that ended, until the segment changes: that keeps the pages. */
+static void keep_or_drop(struct state *state, struct segment *segment, size_t ended)
 {
-    struct segment *segment = opening->segment;
-    pid_t pid = opening->process.pid;
     int r;
 
-    opening_remove(&state->segments, opening);
     segment_mark_run(segment);
     if (segment_unused_but(segment, NULL)) {
         closing_drop(state, segment);
@@ -55,40 +53,104 @@ static void end(struct state *state, struct opening *opening)
     }
     r = store_write(state->store, segment, NULL);
     if (r < 0)
-        log_error("segment %s: that process %d has it open no more cannot be written to the "
-                  "store: %s",
-                  segment->name, (int)pid, strerror(-r));
-    else
-        log_info("segment %s: process %d has it open no more", segment->name, (int)pid);
+        log_error("segment %s: that it is open %zu times less cannot be written to the store: %s",
+                  segment->name, ended, strerror(-r));
 }
 
-static bool is_over(const struct opening *opening)
+/* What was found out just now: a process that has many open is looked for once. */
+#define LOOKS 16
+struct looks {
+    struct {
+        struct process process;
+        bool lives;
+    } found[LOOKS];
+    size_t count; /* of all; the last LOOKS are there */
+};
+
+static bool may_live(struct looks *looks, const struct process *process)
+{
+    size_t known = looks->count < LOOKS ? looks->count : LOOKS, place = looks->count % LOOKS;
+
+    for (size_t i = 0; i < known; i++)
+        if (process_equal(&looks->found[i].process, process))
+            return looks->found[i].lives;
+    looks->found[place].process = *process;
+    looks->found[place].lives = process_may_live(process);
+    looks->count++;
+    return looks->found[place].lives;
+}
+
+static void look(struct looks *looks, struct opening *opening)
 {
     if (opening->opener)
-        return outgoing_hung_up(opening->opener->fd);
-    return opening->over || !process_may_live(&opening->process);
+        opening->over = outgoing_hung_up(opening->opener->fd);
+    else if (!opening->over)
+        opening->over = !may_live(looks, &opening->process);
+}
+
+/* Ends all of the segment that are over, and writes that once, however many these are. */
+static void end(struct state *state, struct segment *segment)
+{
+    struct opening *opening, *next;
+    size_t ended = 0;
+
+    for (opening = TAILQ_FIRST(&segment->openings); opening; opening = next) {
+        next = TAILQ_NEXT(opening, segment_link);
+        if (!opening->over)
+            continue;
+        log_debug("segment %s: process %d has it open no more", segment->name,
+                  (int)opening->process.pid);
+        opening_remove(&state->segments, opening);
+        ended++;
+    }
+    if (ended == 0)
+        return;
+    log_info("segment %s: open %zu times less, %zu are left", segment->name, ended,
+             segment->opening_count);
+    keep_or_drop(state, segment, ended);
+}
+
+/* Those that are over come to the front. */
+static void look_at_left(struct opening_list *left)
+{
+    struct looks looks = { 0 };
+    struct opening *opening, *next;
+
+    for (opening = TAILQ_FIRST(left); opening; opening = next) {
+        next = TAILQ_NEXT(opening, opener_link);
+        look(&looks, opening);
+        if (!opening->over)
+            continue;
+        TAILQ_REMOVE(left, opening, opener_link);
+        TAILQ_INSERT_HEAD(left, opening, opener_link);
+    }
 }
 
 void closing_apply(struct state *state)
 {
-    struct opening *opening, *next;
+    uint64_t deadline = clock_microseconds() + OPERATION_SLICE;
+    struct opening_list *left = &state->segments.left;
+    const struct opening *first;
 
-    for (opening = TAILQ_FIRST(&state->segments.left); opening; opening = next) {
-        next = TAILQ_NEXT(opening, opener_link);
-        if (is_over(opening))
-            end(state, opening);
+    look_at_left(left);
+    while ((first = TAILQ_FIRST(left)) && first->over) {
+        end(state, first->segment);
+        if (clock_microseconds() >= deadline) {
+            state_request_reconcile(state);
+            return;
+        }
     }
 }
 
 void closing_apply_segment(struct state *state, const char *name)
 {
     struct segment *segment = segment_find(&state->segments, name);
-    struct opening *opening, *next;
+    struct looks looks = { 0 };
+    struct opening *opening;
 
-    /* With the last one the segment may go, too. */
-    for (opening = segment ? TAILQ_FIRST(&segment->openings) : NULL; opening; opening = next) {
-        next = TAILQ_NEXT(opening, segment_link);
-        if (is_over(opening))
-            end(state, opening);
-    }
+    if (!segment)
+        return;
+    TAILQ_FOREACH(opening, &segment->openings, segment_link)
+        look(&looks, opening);
+    end(state, segment);
 }

@@ -17,7 +17,10 @@
  */
 void opener_close(struct opener *opener);
 
-/* Ends the openings that are over: of those that are left, or all of the segment of that name. */
+/*
+ * Ends the openings that are over: of those that are left, or all of the segment of that name. Of
+ * the former as many as a slice of time allows; then it asks for another reconcile().
+ */
 void closing_apply(struct state *state);
 void closing_apply_segment(struct state *state, const char *name);
 

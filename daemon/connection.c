@@ -30,7 +30,7 @@
 /* Descriptors that wait for clients to read, of all connections: each is one of the daemon's. */
 #define CONNECTION_DESCRIPTORS_MAX 8
 /* A hang-up is looked for so often when nothing else would show it. */
-#define CONNECTION_WATCH 1 /* seconds */
+#define CONNECTION_WATCH 1000 /* milliseconds */
 
 struct connection {
     TAILQ_ENTRY(connection) link; /* in connections.list until closed */
@@ -42,6 +42,7 @@ struct connection {
     struct event *resume; /* goes on with lines that were received before a pause */
     struct frame frame;
     struct outgoing output;
+    uint64_t waits_since;        /* of descriptors in it: connections.descriptor_waits then */
     struct connection_task task; /* of the last line; step NULL: none */
     struct subscriber subscriber;
     struct opener opener;
@@ -138,14 +139,34 @@ static void set_reading(struct connection *connection, bool reading)
         event_del(connection->readable);
 }
 
-static size_t waiting_descriptors(const struct connections *connections)
+/* One that is not read may wait for ever: who has waited longest goes, not who comes next. */
+static void limit_descriptors(const struct connections *connections)
 {
-    const struct connection *connection;
+    struct connection *connection, *longest = NULL;
     size_t count = 0;
 
-    TAILQ_FOREACH(connection, &connections->list, link)
+    TAILQ_FOREACH(connection, &connections->list, link) {
+        if (connection->output.descriptor_count == 0)
+            continue;
         count += connection->output.descriptor_count;
-    return count;
+        if (!longest || connection->waits_since < longest->waits_since)
+            longest = connection;
+    }
+    if (count <= CONNECTION_DESCRIPTORS_MAX)
+        return;
+    log_warning("a client of uid %u is cut off: it does not read, and too many descriptors wait",
+                (unsigned)longest->peer.uid);
+    connection_close(longest);
+}
+
+/* The last of its descriptors waits for the client to read. */
+static void wait_with_descriptor(struct connection *connection)
+{
+    struct connections *connections = connection->connections;
+
+    if (connection->output.descriptor_count == 1)
+        connection->waits_since = ++connections->descriptor_waits;
+    limit_descriptors(connections);
 }
 
 /*
@@ -157,15 +178,12 @@ static void send_bytes(struct connection *connection, const char *text, size_t l
     if (outgoing_send(&connection->output, connection->fd, text, length, fd) < 0) {
         log_error("out of memory: a client is cut off");
         connection_close(connection);
-    } else if (fd >= 0 && connection->output.descriptor_count > 0 &&
-               waiting_descriptors(connection->connections) > CONNECTION_DESCRIPTORS_MAX) {
-        log_warning("a client of uid %u is cut off: it does not read, and too many descriptors "
-                    "wait",
-                    (unsigned)connection->peer.uid);
-        connection_close(connection);
-    } else if (outgoing_length(&connection->output) > 0) {
-        event_add(connection->writable, NULL);
+        return;
     }
+    if (fd >= 0 && connection->output.descriptor_count > 0)
+        wait_with_descriptor(connection);
+    if (connection->fd >= 0 && outgoing_length(&connection->output) > 0)
+        event_add(connection->writable, NULL);
 }
 
 /* As many events as the socket takes. The connection is to be held. */
@@ -182,12 +200,10 @@ static void send_events(struct connection *connection)
     }
 }
 
-static void start_timer(struct connection *connection)
+static void start_timer(struct connection *connection, uint64_t milliseconds)
 {
-    struct timeval time = { .tv_sec = CONNECTION_WATCH };
+    struct timeval time = { .tv_sec = (time_t)(milliseconds / 1000) };
 
-    if (connection->ended)
-        time.tv_sec = (time_t)(*connection->connections->overflow_wait / 1000);
     event_add(connection->timer, &time);
 }
 
@@ -197,7 +213,7 @@ static void cut_off(struct connection *connection)
     log_info("a client of uid %u is cut off: it does not read its events",
              (unsigned)connection->peer.uid);
     connection->ended = true;
-    start_timer(connection);
+    start_timer(connection, *connection->connections->overflow_wait);
 }
 
 /* For subscriber.deliver. */
@@ -247,17 +263,19 @@ static void finish(struct connection *connection)
     }
     /* Readable for ever since its end of input: the loop cannot tell the hang-up from that. */
     set_reading(connection, false);
-    start_timer(connection);
+    start_timer(connection, CONNECTION_WATCH);
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *context)
 {
     struct connection *connection = context;
+    uint64_t wait = connection->ended ? *connection->connections->overflow_wait : 0;
 
     if (hung_up(connection) || (connection->ended && outgoing_length(&connection->output) > 0))
         connection_close(connection);
     else
-        start_timer(connection);
+        /* What it has asked for before is still under way; the configured wait may be none. */
+        start_timer(connection, wait > CONNECTION_WATCH ? wait : CONNECTION_WATCH);
 }
 
 /* Closes if nothing more is to come; else goes on if there is room for more. */

@@ -34,9 +34,10 @@ TAILQ_HEAD(connection_list, connection);
 struct connections {
     struct connection_list list; /* owns them */
     size_t count;
-    size_t strangers;     /* of these: whose client has no right at all */
-    size_t tasks;         /* under way */
-    uint64_t turned_away; /* so far: there were too many */
+    size_t strangers;          /* of these: whose client has no right at all */
+    size_t tasks;              /* under way */
+    uint64_t turned_away;      /* so far: there were too many */
+    uint64_t descriptor_waits; /* so far: clients whose descriptors had to wait */
     struct event_base *base;
     const uint64_t *overflow_wait; /* milliseconds that who is cut off has for the last lines */
     connection_line_fn on_line;
@@ -69,8 +70,8 @@ void connection_release(struct connection *connection);
 /* Sends one message (stolen; NULL is dropped) as one line, or drops it when the client is gone. */
 void connection_send(struct connection *connection, json_t *message);
 /*
- * The same with a descriptor (taken over; -1: none), which goes with the first byte of the line. A
- * client that does not read while too many descriptors wait is cut off.
+ * The same with a descriptor (taken over; -1: none), which goes with the first byte of the line.
+ * When too many descriptors wait, the client that has not read for the longest time is cut off.
  */
 void connection_send_descriptor(struct connection *connection, json_t *message, int fd);
 /* The same with text, which is taken out of the buffer. */

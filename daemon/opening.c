@@ -25,7 +25,7 @@ struct opening *opening_find_left(const struct segment *segment, const struct pr
     struct opening *opening;
 
     TAILQ_FOREACH(opening, &segment->openings, segment_link)
-        if (!opening->opener && process_equal(&opening->process, process))
+        if (!opening->opener && !opening->over && process_equal(&opening->process, process))
             return opening;
     return NULL;
 }

@@ -29,7 +29,7 @@ struct state;
 struct opening {
     struct segment *segment;
     struct opener *opener; /* NULL: left */
-    bool over;             /* its program hung up; only of one that is left */
+    bool over;             /* its program has hung up, or is gone: to be ended */
     struct process process;
     uint32_t uid;
     TAILQ_ENTRY(opening) segment_link; /* in segment.openings, which owns it */
@@ -40,7 +40,7 @@ void opener_init(struct opener *opener, int fd);
 
 /* The opener's opening of the segment, or NULL. */
 struct opening *opening_find(const struct segment *segment, const struct opener *opener);
-/* One that is left, of that process, or NULL. */
+/* One that is left, not over, and of that process; or NULL. */
 struct opening *opening_find_left(const struct segment *segment, const struct process *process);
 
 /* `opener` NULL: left. Returns 0 or -ENOMEM; owned by the segment. */

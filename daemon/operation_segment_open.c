@@ -120,7 +120,7 @@ static int claim(struct open *open, struct segment *segment, const struct proces
                      segment->name, strerror(-r));
 }
 
-/* Once for each connection. What its process has left open, from another one, it takes over. */
+/* Once for each connection. It takes the place of one that its process has left open. */
 static int claim_once(struct open *open, struct segment *segment)
 {
     struct error *error = &open->operation.error;
@@ -135,7 +135,6 @@ static int claim_once(struct open *open, struct segment *segment)
     left = opening_find_left(segment, &process);
     if (!left)
         return claim(open, segment, &process);
-    left->over = false;
     opening_set_opener(&open->operation.state->segments, left, opener);
     return 0;
 }

@@ -92,8 +92,8 @@ static int load_attachments(struct state *state, struct segment *segment,
 }
 
 /*
- * Connections do not outlive a daemon, but what their programs have mapped does. One process may
- * have had several: they end together.
+ * Connections do not outlive a daemon, but what their programs have mapped does. A process that had
+ * several has as many mappings: it is to open and close as often.
  */
 static int load_openings(struct state *state, struct segment *segment,
                          const struct store_segment *stored)
@@ -102,7 +102,7 @@ static int load_openings(struct state *state, struct segment *segment,
         const struct store_opening *from = &stored->openings[i];
         struct opening *opening;
 
-        if (!process_may_live(&from->process) || opening_find_left(segment, &from->process))
+        if (!process_may_live(&from->process))
             continue;
         if (opening_new(&state->segments, segment, NULL, &from->process, &opening) < 0)
             return -ENOMEM;

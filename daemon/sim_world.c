@@ -14,9 +14,20 @@
 
 #include "cleanup.h"
 
+/*
+ * Each part of the file begins where any kernel lets a program map it, however large its pages are
+ * (64 KiB at most): Xen's are of 4 KiB everywhere.
+ */
+#define PART_ALIGN ((uint64_t)64 * 1024)
+
+static uint64_t part_size(uint64_t bytes)
+{
+    return (bytes + PART_ALIGN - 1) / PART_ALIGN * PART_ALIGN;
+}
+
 static uint64_t tables_size(void)
 {
-    return pages_to_bytes(bytes_to_pages(sizeof(struct sim_world)));
+    return part_size(sizeof(struct sim_world));
 }
 
 static uint64_t world_size(const struct sim_pool_request *pools, size_t count)
@@ -24,7 +35,7 @@ static uint64_t world_size(const struct sim_pool_request *pools, size_t count)
     uint64_t size = tables_size();
 
     for (size_t i = 0; i < count; i++)
-        size += pools[i].size;
+        size += part_size(pools[i].size);
     return size;
 }
 
@@ -41,7 +52,7 @@ static void fill_world(struct sim_world *world, const struct sim_pool_request *p
         snprintf(pool->name, sizeof(pool->name), "%s", pools[i].name);
         pool->frames = (struct mfn_range){ mfn(end >> PAGE_SHIFT), pools[i].size >> PAGE_SHIFT };
         pool->offset = offset;
-        offset += pools[i].size;
+        offset += part_size(pools[i].size);
     }
     world->pool_count = count;
     world->next_domid = 1;

@@ -536,8 +536,9 @@ int xenshm_map(struct xenshm *connection, const char *segment, struct xenshm_map
 /*
  * Readable when the daemon has ended the connection, as it does when it stops. The mapping is still
  * there, and the pages stay this process's, but the daemon cannot learn of xenshm_unmap() any more:
- * it holds them until this process ends, or maps the segment again. So unmap then, connect, and map
- * again. To poll for input, nothing else; it stays the mapping's.
+ * it holds them until this process ends, or maps the segment again, once for each mapping that it
+ * had. So unmap then, connect, and map again. To poll for input, nothing else; it stays the
+ * mapping's.
  */
 int xenshm_mapping_fd(const struct xenshm_mapping *mapping);
 

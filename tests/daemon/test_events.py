@@ -528,6 +528,27 @@ class Ends(EventsTest):
         self.expect_none(other)
 
 
+class NoPatience(EventsTest):
+    config = EventsTest.config.replace("overflow-wait = 5", "overflow-wait = 0")
+
+    def test_what_it_asked_for_goes_on(self):
+        """The loop does not run in circles meanwhile."""
+        slow = self.listener(subscribe=False)
+        self.call("sim.guest.start", name="hidden", config=False)
+        slow.send_line([{"jsonrpc": "2.0", "id": 0, "method": "events.subscribe"},
+                        {"jsonrpc": "2.0", "id": 1, "method": "guest.attach",
+                         "params": {"guest": "gamma", "size": PAGE, "name": "g"}}])
+        wait_until(lambda: self.call("daemon.status")["counts"]["operations"] == 1, "it waits")
+        self.churn_until_cut_off()
+        before = self.daemon.processor_time()
+        time.sleep(1)
+        self.assertLess(self.daemon.processor_time() - before, 0.2)
+        self.call("sim.guest.configure", name="hidden")
+        self.assertEqual({reply["id"] for reply in slow.read()}, {0, 1})
+        self.expect_overflow(slow, 2)
+        self.wait_connections(1)
+
+
 class Slow(EventsTest):
     def test_is_cut_off(self):
         slow = self.listener()

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import unittest
 
-from harness import (MIB, PAGE, PATIENCE, Client, DaemonTest, Refused, SegmentMixin, WorldTest,
+from harness import (KIB, MIB, PAGE, PATIENCE, Client, DaemonTest, Refused, SegmentMixin, WorldTest,
                      die_with_parent, number, wait_until)
 
 OF_CONNECTION = 256
@@ -40,6 +40,7 @@ def open_():
     return s, memory, result["offset"]
 
 s, memory, offset = open_()
+more = []
 print("open", flush=True)
 for line in sys.stdin:
     word, _, text = line.strip().partition(" ")
@@ -54,6 +55,8 @@ for line in sys.stdin:
             pass
     elif word == "again":
         s, memory, offset = open_()
+    elif word == "another":
+        more.append(open_())
     elif word == "close":
         s.close()
     print(word, flush=True)
@@ -191,6 +194,20 @@ class TwoPools(OpenMixin, DaemonTest):
                 self.assertEqual(memory.read(offset, 8), f"guest{offset:03}"[:8].encode())
                 memory.write(offset, b"a memory")
                 self.assertEqual(self.guest_read("alpha", address, 8), b"a memory")
+            client.close()
+
+
+class OddPools(OpenMixin, DaemonTest):
+    options = ("--guest", "alpha", "--pool", "small=4K", "other=12K", "third=64K")
+
+    def test_larger_pages(self):
+        """A kernel with pages of 16 or 64 KiB maps from their multiples only."""
+        for pool in ("small", "other", "third"):
+            self.call("segment.alloc", name=pool, size=PAGE, pool=pool)
+            client = self.connect_open()
+            result, fd = client.open(pool)
+            os.close(fd)
+            self.assertEqual(result["map_offset"] % (64 * KIB), 0)
             client.close()
 
 
@@ -573,6 +590,26 @@ class Descriptors(OpenTest):
         self.at_rest(before)
         self.closed("data")
 
+    def test_one_that_reads_late_among_those_that_never_do(self):
+        """Who has let one wait for the longest time makes room."""
+        self.alloc("data")
+        never = [self.connect_open() for _ in range(WAITING)]
+        before = self.descriptors(1 + WAITING)
+        for n, client in enumerate(never):
+            self.fill(client)
+            client.request("segment.open", name="data")
+            self.at_rest(before + n + 1)
+        late = self.connect_open()
+        self.fill(late)
+        opening = late.request("segment.open", name="data")
+        wait_until(lambda: "too many descriptors" in self.daemon.log(), "one is cut off")
+        self.assertEqual(late.finish(opening)["size"], PAGE)
+        os.close(late.take())
+        self.assertEqual(self.call("daemon.status")["counts"]["connections"], 1 + WAITING)
+        late.early.clear()
+        for client in never + [late]:
+            client.close()
+
     def test_all_are_read_in_the_end(self):
         self.alloc("data")
         client = self.connect_open()
@@ -591,7 +628,7 @@ class Descriptors(OpenTest):
         client = self.connect_open()
         for _ in range(500):
             os.close(client.open("data")[1])
-        self.assertEqual(self.daemon.descriptors(), before + 1)
+        self.at_rest(before + 1)  # the daemon closes its own after the reply has gone
         client.close()
         for _ in range(500):
             with contextlib.closing(self.connect_open()) as one:
@@ -670,6 +707,9 @@ class Stay(OpenMixin, WorldTest):
     def openings(self, name):
         return self.daemon.store()[f"{name}.json"].get("openings", [])
 
+    def openings_if_any(self, name):
+        return self.daemon.store().get(f"{name}.json", {}).get("openings", [])
+
     def test_it_lives_on_with_its_process(self):
         for number_ in (signal.SIGTERM, signal.SIGKILL):
             with self.subTest(signal=number_):
@@ -746,16 +786,42 @@ class Stay(OpenMixin, WorldTest):
         self.free("data")
 
     def test_one_process_with_several_connections(self):
-        self.alloc("data")
-        clients = [self.open("data")[0] for _ in range(3)]
+        """Each has a mapping of its own, which outlives the daemon: to be through with one of them
+        is not to be through with the others."""
+        self.attach("alpha", name="data")
+        clients = [self.open("data") for _ in range(3)]
         self.assertEqual(self.opened("data"), 3)
+        self.detach("alpha")
         self.restart(signal.SIGKILL)
-        self.assertEqual(self.opened("data"), 1)
-        again, _ = self.open("data")
-        self.assertEqual(self.opened("data"), 1)
-        for client in clients + [again]:
+        for left in (3, 2, 1):
+            self.assertEqual(self.opened("data"), left)
+            self.agree()
+            again, memory = self.open("data")
+            self.assertEqual(self.opened("data"), left)
+            clients[-1][1].write(0, bytes([left]))
+            self.assertEqual(memory.read(0, 1), bytes([left]))
+            again.close()
+            wait_until(lambda n=left - 1: len(self.openings_if_any("data")) == n, "one less")
+        self.gone("data")
+        for client, _ in clients:
             client.close()
-        self.free("data")
+
+    def test_many_that_end_at_once(self):
+        """What a process had open of one segment is written once, however often it was: whoever
+        else asks the daemon something is not to wait for that."""
+        self.attach("alpha", name="data")
+        process = self.spawn_program("data")
+        for _ in range(20):
+            self.tell(process, "another")
+        self.restart(signal.SIGKILL)
+        self.assertEqual(self.opened("data"), 21)
+        self.call("sim.fail", operation="store_write", after=2)
+        self.end(process)
+        with self.refused("SEGMENT_IN_USE", "attached to 'alpha'"):
+            self.free("data")
+        self.assertEqual(self.opened("data"), 0)
+        self.assertEqual(self.openings("data"), [])
+        self.assertEqual(self.call("sim.status")["faults_pending"], 1)
 
     def test_cut_off_by_the_daemon(self):
         """Its program has not said that it is through with the pages."""
@@ -924,14 +990,17 @@ class RandomLife(OpenMixin, WorldTest):
             client.close()
             return
         self.number += 1
-        # What this process had from before a restart is superseded.
-        self.held[name] = [one for one in self.held.get(name, []) if one[0]]
-        before = self.held[name]
+        before = self.held.setdefault(name, [])
         tag = before[0][2] if before else f"tag {self.number}".encode()
         if before:
             self.assertEqual(memory.read(0, len(tag)), tag)
         for page in range(0, memory.size, PAGE):
             memory.write(page, tag)
+        # This takes the place of one that the process had from before a restart.
+        superseded = next((one for one in before if not one[0]), None)
+        if superseded:
+            before.remove(superseded)
+            superseded[1].map.close()
         before.append((client, memory, tag))
 
     def step_close(self):
@@ -993,7 +1062,7 @@ class RandomLife(OpenMixin, WorldTest):
             for _, memory, _ in all_:
                 memory.map.close()
         for name in self.names():
-            if self.opened(name):
+            for _ in range(self.opened(name)):
                 self.open(name)[0].close()
         for guest in self.guests:
             self.detach(guest, all=True)

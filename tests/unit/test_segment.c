@@ -275,6 +275,8 @@ static void test_openings(void **state)
     assert_int_equal(one.count, 0);
     assert_null(opening_find(segment, &one));
     assert_ptr_equal(opening_find_left(segment, &process), opening);
+    opening->over = true;
+    assert_null(opening_find_left(segment, &process));
     assert_int_equal(opening_new(segments, segment, &other, &process, &second), 0);
     assert_int_equal(segment->opening_count, 2);
     assert_int_equal(segments->opening_count, 2);
