@@ -120,7 +120,8 @@ char *message_text(const json_t *value)
 
     if (!text.data)
         return NULL;
-    if (json_dump_callback(value, append, &text, JSON_COMPACT | JSON_ENCODE_ANY) < 0 || text.failed) {
+    if (json_dump_callback(value, append, &text, JSON_COMPACT | JSON_ENCODE_ANY) < 0 ||
+        text.failed) {
         free(text.data);
         return NULL;
     }

@@ -27,8 +27,8 @@
 /* What operations under way get to end well when the daemon stops. */
 #define STOP_TIME 5 /* seconds */
 /*
- * Descriptors that are not clients' sockets: files, the hypervisor's libraries, builders, what waits
- * for clients to read.
+ * Descriptors that are not clients' sockets: files, the hypervisor's libraries, builders, what
+ * waits for clients to read.
  */
 #define OTHER_DESCRIPTORS 32
 
@@ -233,8 +233,10 @@ static int setup_listener(struct daemon *daemon)
     r = open_listener(daemon, path, fd);
     if (r < 0)
         return r;
-    service_ready();
-    return service_open(&daemon->service, daemon->state.base);
+    r = service_open(&daemon->service, daemon->state.base);
+    if (r == 0)
+        service_ready();
+    return r;
 }
 
 /*

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the files of the simulated hypervisor share. One thread; for other processes SIM_LOCKED(). */
+/* What the files of the simulated hypervisor share. One thread; for other processes SIM_LOCKED().
+ */
 #pragma once
 
 #include "cleanup.h"

@@ -22,9 +22,9 @@ struct listener {
 };
 
 /*
- * Accepts on the listening socket `fd`, which is taken over; -1: binds `path` and listens. A stale socket there is replaced; one on which another daemon answers
- * is not (-EADDRINUSE). Anyone may connect: what one may do is decided for each request.
- * Returns 0 or -errno.
+ * Accepts on the listening socket `fd`, which is taken over; -1: binds `path` and listens. A stale
+ * socket there is replaced; one on which another daemon answers is not (-EADDRINUSE). Anyone may
+ * connect: what one may do is decided for each request. Returns 0 or -errno.
  */
 int listener_open(struct listener *listener, struct connections *connections,
                   struct event_base *base, const char *path, const struct access_policy *policy,

@@ -9,16 +9,11 @@
 const struct params_field method_daemon_status_fields[] = { PARAMS_END };
 
 static const struct schema members_counts[] = {
-    { "pools", SCHEMA_INTEGER },
-    { "segments", SCHEMA_INTEGER },
-    { "attachments", SCHEMA_INTEGER },
-    { "openings", SCHEMA_INTEGER },
-    { "guests", SCHEMA_INTEGER },
-    { "connections", SCHEMA_INTEGER },
-    { "operations", SCHEMA_INTEGER },
-    { "builders", SCHEMA_INTEGER },
-    { "bad_store_files", SCHEMA_INTEGER },
-    { NULL },
+    { "pools", SCHEMA_INTEGER },           { "segments", SCHEMA_INTEGER },
+    { "attachments", SCHEMA_INTEGER },     { "openings", SCHEMA_INTEGER },
+    { "guests", SCHEMA_INTEGER },          { "connections", SCHEMA_INTEGER },
+    { "operations", SCHEMA_INTEGER },      { "builders", SCHEMA_INTEGER },
+    { "bad_store_files", SCHEMA_INTEGER }, { NULL },
 };
 
 static const struct schema members_limits[] = {

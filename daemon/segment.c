@@ -208,8 +208,8 @@ void attachment_set_guest(struct attachment *attachment, struct guest *guest)
     if (!guest)
         return;
     TAILQ_FOREACH_REVERSE(before, &guest->attachments, attachment_list, guest_link)
-    if (before->first.v <= attachment->first.v)
-        break;
+        if (before->first.v <= attachment->first.v)
+            break;
     if (before)
         TAILQ_INSERT_AFTER(&guest->attachments, before, attachment, guest_link);
     else

@@ -487,9 +487,9 @@ struct xenshm_event {
 
 /*
  * Asks for the events of `count` types, or of all (`types` NULL, `count` 0), instead of those asked
- * for before; `types` that is not NULL with `count` 0 asks for none, which ends it. *ret_seq (may be passed as NULL) is the number of the last event before: one who
- * subscribes first and lists then misses nothing. Right: read. Refusals: XENSHM_INVALID_PARAMS for
- * an unknown type.
+ * for before; `types` that is not NULL with `count` 0 asks for none, which ends it. *ret_seq (may
+ * be passed as NULL) is the number of the last event before: one who subscribes first and lists
+ * then misses nothing. Right: read. Refusals: XENSHM_INVALID_PARAMS for an unknown type.
  */
 int xenshm_subscribe(struct xenshm *connection, const char *const *types, size_t count,
                      uint64_t *ret_seq);
@@ -543,8 +543,8 @@ int xenshm_map(struct xenshm *connection, const char *segment, struct xenshm_map
 int xenshm_mapping_fd(const struct xenshm_mapping *mapping);
 
 /*
- * Unmaps, then tells the daemon; NULL is allowed. No thread may touch the bytes any more. In a child
- * of fork() it only frees the object: the mapping stays its parent's.
+ * Unmaps, then tells the daemon; NULL is allowed. No thread may touch the bytes any more. In a
+ * child of fork() it only frees the object: the mapping stays its parent's.
  */
 void xenshm_unmap(struct xenshm_mapping *mapping);
 
