@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* guests: every domain but Dom0, and what it holds. */
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "cleanup.h"
 #include "commands.h"
+#include "memstream.h"
 #include "print.h"
 
 static const struct column columns[] = {
@@ -50,11 +50,7 @@ static void add_segments(struct table *table, const json_t *attachments)
         fprintf(out, "%s%s", i ? ", " : "", print_member(attachment, "segment"));
     if (i == 0)
         fputs("-", out);
-    if (fclose(out) != 0) {
-        free(names);
-        names = NULL;
-    }
-    table_add_owned(table, names);
+    table_add_owned(table, memstream_end(out, &names));
 }
 
 static enum exit_status show_guests(const struct invocation *invocation, json_t *result)

@@ -29,25 +29,10 @@ static void offer_guest(const struct complete_line *line, const json_t *guest)
     complete_offer(line, print_member(guest, "name"), print_member(guest, "state"));
 }
 
-void complete_guests(const struct complete_line *line)
+static void offer_created_guest(const struct complete_line *line, const json_t *guest)
 {
-    _cleanup_(cleanup_json) json_t *guests = ask(line, "guest.list", "guests");
-    json_t *guest;
-    size_t i;
-
-    json_array_foreach(guests, i, guest)
+    if (json_is_true(json_object_get(guest, "created")))
         offer_guest(line, guest);
-}
-
-void complete_created_guests(const struct complete_line *line)
-{
-    _cleanup_(cleanup_json) json_t *guests = ask(line, "guest.list", "guests");
-    json_t *guest;
-    size_t i;
-
-    json_array_foreach(guests, i, guest)
-        if (json_is_true(json_object_get(guest, "created")))
-            offer_guest(line, guest);
 }
 
 static void offer_sized(const struct complete_line *line, const json_t *object)
@@ -57,24 +42,38 @@ static void offer_sized(const struct complete_line *line, const json_t *object)
     complete_offer(line, print_member(object, "name"), print_member_size(object, "size", size));
 }
 
-void complete_segments(const struct complete_line *line)
+typedef void offer_fn(const struct complete_line *line, const json_t *object);
+
+/* Each of the list that a method gives. */
+static void offer_each(const struct complete_line *line, const char *method, const char *list,
+                       offer_fn *offer)
 {
-    _cleanup_(cleanup_json) json_t *segments = ask(line, "segment.list", "segments");
-    json_t *segment;
+    _cleanup_(cleanup_json) json_t *objects = ask(line, method, list);
+    json_t *object;
     size_t i;
 
-    json_array_foreach(segments, i, segment)
-        offer_sized(line, segment);
+    json_array_foreach(objects, i, object)
+        offer(line, object);
+}
+
+void complete_guests(const struct complete_line *line)
+{
+    offer_each(line, "guest.list", "guests", offer_guest);
+}
+
+void complete_created_guests(const struct complete_line *line)
+{
+    offer_each(line, "guest.list", "guests", offer_created_guest);
+}
+
+void complete_segments(const struct complete_line *line)
+{
+    offer_each(line, "segment.list", "segments", offer_sized);
 }
 
 void complete_pools(const struct complete_line *line)
 {
-    _cleanup_(cleanup_json) json_t *pools = ask(line, "pool.list", "pools");
-    json_t *pool;
-    size_t i;
-
-    json_array_foreach(pools, i, pool)
-        offer_sized(line, pool);
+    offer_each(line, "pool.list", "pools", offer_sized);
 }
 
 /* By its name, its domid or its UUID. */
@@ -99,17 +98,18 @@ static bool is_attached(const json_t *segment, const char *guest)
     return false;
 }
 
+static void offer_attached(const struct complete_line *line, const json_t *segment)
+{
+    const char *guest = invocation_argument(&line->invocation, 0);
+
+    if (guest && is_attached(segment, guest))
+        offer_sized(line, segment);
+}
+
 /* Of the guest that stands before. */
 void complete_segments_of_guest(const struct complete_line *line)
 {
-    const char *guest = invocation_argument(&line->invocation, 0);
-    _cleanup_(cleanup_json) json_t *segments = ask(line, "segment.list", "segments");
-    json_t *segment;
-    size_t i;
-
-    json_array_foreach(segments, i, segment)
-        if (guest && is_attached(segment, guest))
-            offer_sized(line, segment);
+    offer_each(line, "segment.list", "segments", offer_attached);
 }
 
 void complete_event_types(const struct complete_line *line)

@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "cleanup.h"
+#include "memstream.h"
 #include "print.h"
 
 #define TIME_TEXT_MAX 32
@@ -136,7 +137,7 @@ int event_line_print(const struct xenshm_event *event)
     if (!out)
         return -ENOMEM;
     r = write_object(out, event);
-    if (fclose(out) != 0 || r)
+    if (!memstream_end(out, &text) || r)
         return -ENOMEM;
     return print_text("%s %s%s%s", local_time(event->time, time), event->type, *text ? " " : "",
                       text);

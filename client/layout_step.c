@@ -2,10 +2,10 @@
 #include "layout_step.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "cleanup.h"
+#include "memstream.h"
 #include "print.h"
 
 static const char *const actions[] = {
@@ -46,10 +46,7 @@ char *step_text(const struct step *step)
     write_place(out, step);
     if (step->pool)
         fprintf(out, " in pool %s", step->pool);
-    if (fclose(out) == 0)
-        return text;
-    free(text);
-    return NULL;
+    return memstream_end(out, &text);
 }
 
 /* What cannot be set makes the object NULL. */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cleanup.h"
+#include "memstream.h"
 #include "print.h"
 #include "segment_state.h"
 
@@ -74,11 +75,7 @@ static void add_guests(struct table *table, const json_t *run, const json_t *seg
     out = open_memstream(&text, &length);
     if (out)
         write_guests(out, attachments);
-    if (out && fclose(out) != 0) {
-        free(text);
-        text = NULL;
-    }
-    table_add_owned(table, text);
+    table_add_owned(table, out ? memstream_end(out, &text) : NULL);
 }
 
 static void add_row(struct table *table, const struct picture_run *run, const json_t *json,

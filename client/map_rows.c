@@ -8,6 +8,7 @@
 
 #include "cleanup.h"
 #include "legend.h"
+#include "memstream.h"
 #include "print.h"
 #include "range.h"
 
@@ -77,7 +78,7 @@ static int print_key(const struct map_view *view, const struct picture *picture)
     if (!out)
         return -ENOMEM;
     write_signs(out, view, picture);
-    if (fclose(out) != 0)
+    if (!memstream_end(out, &signs))
         return -ENOMEM;
     print_size(pages_to_bytes(picture->scale.pages_per_cell), size);
     if (cells > 1)

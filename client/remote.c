@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "remote.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "cleanup.h"
 #include "commands.h"
 #include "host.h"
+#include "memstream.h"
 #include "shell_word.h"
 #include "ssh.h"
 
@@ -61,18 +61,6 @@ static void print_words(FILE *out, const struct invocation *invocation)
     print_options_at(out, invocation, invocation->argument_count);
 }
 
-/* Ends what open_memstream() began. NULL: no memory. */
-static char *finish(FILE *out, char **text)
-{
-    bool failed = ferror(out);
-
-    if (fclose(out) != 0 || failed) {
-        free(*text);
-        *text = NULL;
-    }
-    return *text;
-}
-
 char *remote_proxy_command(const struct invocation *invocation)
 {
     const char *socket = options_value(&invocation->options, "socket");
@@ -86,7 +74,7 @@ char *remote_proxy_command(const struct invocation *invocation)
     if (socket)
         print_option(out, "socket", socket);
     print_socket(out, invocation);
-    return finish(out, &text);
+    return memstream_end(out, &text);
 }
 
 static char *make_command(const struct invocation *invocation, const char *option)
@@ -102,7 +90,7 @@ static char *make_command(const struct invocation *invocation, const char *optio
             option ? option : "");
     print_socket(out, invocation);
     print_words(out, invocation);
-    return finish(out, &text);
+    return memstream_end(out, &text);
 }
 
 /* ---- carrying out */

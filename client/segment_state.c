@@ -2,10 +2,10 @@
 #include "segment_state.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "cleanup.h"
+#include "memstream.h"
 #include "print.h"
 
 static void write_clash(FILE *out, const json_t *object)
@@ -66,15 +66,6 @@ static void write_state(FILE *out, const json_t *segment, const json_t *attachme
         write_clash(out, segment);
 }
 
-/* Ends the stream; its text, or NULL. */
-static char *finish(FILE *out, char **text)
-{
-    if (fclose(out) == 0)
-        return *text;
-    free(*text);
-    return NULL;
-}
-
 char *segment_state_text(const json_t *segment, const json_t *attachment)
 {
     char *text = NULL;
@@ -84,7 +75,7 @@ char *segment_state_text(const json_t *segment, const json_t *attachment)
     if (!out)
         return NULL;
     write_state(out, segment, attachment);
-    return finish(out, &text);
+    return memstream_end(out, &text);
 }
 
 char *clash_text(const json_t *object)
@@ -96,5 +87,5 @@ char *clash_text(const json_t *object)
     if (!out)
         return NULL;
     write_clash(out, object);
-    return finish(out, &text);
+    return memstream_end(out, &text);
 }
