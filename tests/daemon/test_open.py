@@ -477,6 +477,24 @@ class Refusals(OpenTest):
         self.call("sim.guest.destroy", name="thief")
         self.open("data")
 
+    def test_for_a_process_that_is_gone(self):
+        """Nobody could tell any more when it is over."""
+        self.alloc("data")
+        client = self.connect_open()
+        client.socket.close()
+        client.socket = socket.socket(socket.AF_UNIX)
+        client.socket.settimeout(PATIENCE)
+        child = os.fork()
+        if child == 0:
+            try:
+                client.socket.connect(str(self.daemon.socket_path))
+            finally:
+                os._exit(0)
+        os.waitpid(child, 0)
+        with self.refused("UNSUPPORTED", "data", str(child)):
+            client.call("segment.open", name="data")
+        self.assertEqual(self.opened("data"), 0)
+
     def test_each_call_that_fails(self):
         self.alloc("data")
         before = self.descriptors()
