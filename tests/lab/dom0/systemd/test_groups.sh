@@ -18,7 +18,8 @@ is "an operator attaches" "$(as operator xenshmctl attach guest1 4K)" \
 has "the segment is his" "$(xenshmctl --json list guest1-0)" "\"owner_uid\":$(id -u operator)\\b"
 echo "from the operator" | as operator xenshmctl write guest1-0
 is "what he writes is in the guest" "$(g guest1 'uiotool /dev/mem 0x3a000000 hear')" "from the operator?"
-denied "an operator creates a guest" as operator xenshmctl create /tmp/guest1.cfg
+# Its own xl refuses him already, before anything is asked of the daemon.
+refused "an operator creates a guest" 1 "Permission denied" as operator xenshmctl create /tmp/guest1.cfg
 denied "an operator ends a guest" as operator xenshmctl destroy guest1
 
 has "a watcher looks" "$(as watcher xenshmctl list)" '^guest1-0 .* guest1 .* attached'
