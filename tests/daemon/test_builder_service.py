@@ -2,6 +2,7 @@
 """Builders that systemd starts: what created guests go through with builders that are the daemon's
 children, and what can go wrong between the daemon and a process that is not its own."""
 
+import fcntl
 import json
 import os
 import pathlib
@@ -250,6 +251,36 @@ class Killed(ServiceTest):
             self.create("guest2", PAGE, kernel="/no/such/kernel")
         wait_until(lambda: not self.systemd.children(), "they are gone")
         self.assertEqual(sorted(self.systemd.statuses), [0, 1])
+
+
+    def test_none_is_killed_that_has_done_its_work(self):
+        """Else what it has started for its guest would go with it."""
+        self.create("guest1", PAGE)
+        self.create("guest2", PAGE, paused=True)
+        self.destroy("guest1")
+        wait_until(lambda: not self.systemd.children(), "they are gone")
+        self.assertEqual(self.systemd.statuses, [0, 0, 0])
+        self.assertEqual(self.systemd.log_text(), "")
+
+    def test_its_lock(self):
+        """It holds the lock, though it is nobody's child, until it is gone with its work: the next
+        daemon begins nothing before."""
+        _, keeper, work = self.hanging()
+        os.kill(keeper, signal.SIGSTOP)
+        self.client.close()
+        self.daemon.stop(signal.SIGKILL)
+        folder = os.open(self.folder / "state" / "guests", os.O_RDONLY)
+        self.addCleanup(os.close, folder)
+        locked = test_created_restart.AnEarlierBuilder.locked
+        self.assertFalse(locked(folder))
+        self.assertTrue(alive(work))
+        os.kill(keeper, signal.SIGCONT)
+        wait_until(lambda: locked(folder), "the lock is free")
+        self.assertFalse(alive(work))
+        fcntl.flock(folder, fcntl.LOCK_UN)
+        self.assertIn("killed, with all that it ran", self.systemd.log_text())
+        self.begin(*self.options)
+        self.check_nothing_left()
 
 
 class Descriptors(ServiceTest):

@@ -147,7 +147,8 @@ class Agreement(UnitTest):
         self.assertGreaterEqual(int(connections), 4 * builders)
 
     def test_what_is_left_behind_for_guests_lives_on(self):
-        self.assertEqual(self.values("xenshm-builder@.service", "KillMode"), ["process"])
+        for name in MADE:
+            self.assertEqual(self.values(name, "KillMode"), ["process"])
 
     def test_paths_of_both(self):
         """The device tree of a guest is written by a builder, below the daemon's folder."""
