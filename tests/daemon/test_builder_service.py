@@ -163,6 +163,20 @@ class NoSystemd(ServiceTest):
                         self.client.finish(id_)
                     self.assertIn(text, caught.exception.message)
 
+    def test_a_refusal_that_does_not_end(self):
+        """It is passed on when the builder is gone; until then the daemon serves others."""
+        listening = self.listen()
+        id_ = self.ask_create("guest1", PAGE)
+        connection, _ = listening.accept()
+        with connection:
+            connection.sendall(b'{"ready": {}}\n')
+            self.assertTrue(connection.recv(1))
+            connection.sendall(b'{"error": {"name": "CONFIG_INVALID", "message": "no kernel"}}\n')
+            for _ in range(20):
+                self.assertEqual(self.call("daemon.status")["counts"]["operations"], 1)
+        with self.refused("CONFIG_INVALID", "no kernel"):
+            self.client.finish(id_)
+
     def test_of_another_user(self):
         if os.getuid() != 0:
             self.skipTest("only root can become others")
