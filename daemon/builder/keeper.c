@@ -167,7 +167,7 @@ static bool watch(const struct keeper *keeper)
     }
 }
 
-/* What a child of the daemon's tells by its end; a refusal it has told itself. */
+/* What a child of the daemon's tells by its end. A refusal it has told itself: all is well. */
 static int tell_end(const siginfo_t *info)
 {
     struct error error = { 0 };
@@ -179,7 +179,7 @@ static int tell_end(const siginfo_t *info)
         error_set(&error, XENSHM_HYPERVISOR_FAILED,
                   "the builder ended with status %d before its work was done", info->si_status);
     if (!error.code)
-        return info->si_status;
+        return EXIT_SUCCESS;
     conversation_refuse(&error);
     return EXIT_FAILURE;
 }

@@ -259,12 +259,17 @@ class Killed(ServiceTest):
         self.assertEqual(self.client.finish(id_)["guest"]["state"], "running")
 
     def test_exit_statuses(self):
-        """A refusal is 1, what systemd shows as failed is a crash."""
-        self.create("guest1", PAGE)
+        """What systemd shows as failed is a crash, not a refusal."""
         with self.refused("CONFIG_INVALID"):
             self.create("guest2", PAGE, kernel="/no/such/kernel")
         wait_until(lambda: not self.systemd.children(), "they are gone")
-        self.assertEqual(sorted(self.systemd.statuses), [0, 1])
+        self.assertEqual(self.systemd.statuses, [0])
+        id_, _, work = self.hanging()
+        os.kill(work, signal.SIGSEGV)
+        self.fails(id_, "crashed")
+        # And the one that has taken back what was made.
+        wait_until(lambda: not self.systemd.children(), "they are gone")
+        self.assertEqual(sorted(self.systemd.statuses), [0, 0, 1])
 
 
     def test_none_is_killed_that_has_done_its_work(self):

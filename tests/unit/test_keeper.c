@@ -230,7 +230,7 @@ static void test_refusal(void **state)
     struct fixture *fixture = *state;
 
     start(fixture, REFUSE);
-    assert_int_equal(wait_end(fixture), 1);
+    assert_int_equal(wait_end(fixture), 0);
     assert_gone(fixture);
 }
 
