@@ -259,13 +259,16 @@ static struct event_base *new_event_base(void)
 }
 
 /* Each builder holds the store's lock, after what the backend gives it. */
-static int setup_builder(struct state *state, const struct daemon_setup *setup)
+static int setup_builder(struct state *state, const struct config *config,
+                         const struct daemon_setup *setup)
 {
     int fd;
 
     if (!setup->builder)
         return 0;
     state->builder = *setup->builder;
+    /* A reload keeps the text, see keep_fixed(). */
+    state->builder.socket = config->builder_socket;
     fd = fcntl(store_created_lock(state->store), F_DUPFD_CLOEXEC,
                BUILDER_FD + 1 + BUILDER_EXTRA_MAX);
     if (fd < 0)
@@ -305,7 +308,7 @@ static int setup_state(struct daemon *daemon, const struct daemon_setup *setup)
         log_error("state directory %s: %s", config->state_dir, strerror(-r));
         return r;
     }
-    r = setup_builder(state, setup);
+    r = setup_builder(state, config, setup);
     if (r < 0)
         return r;
     if (setup->store_fault)

@@ -16,7 +16,8 @@ LEVELS = [
      "config_segment", "config_value", "access", "hypervisor", "hypervisor_xen", "hypervisor_xen_private", "hypervisor_xen_config",
      "hypervisor_xen_store", "hypervisor_sim",
      "hypervisor_sim_private", "sim_domains", "sim_faults", "sim_world", "sim_guest", "builder", "store_file",
-     "created", "created_facts", "metrics", "exposition", "schema", "outgoing", "process"},
+     "created", "created_facts", "metrics", "exposition", "schema", "outgoing", "process",
+     "builder_connect", "builder_spawn"},
     {"segment", "guest", "guest_private", "guest_call", "guest_wait", "guest_window", "mapping", "publish",
      "opening"},
     {"operation", "state", "store", "store_text", "describe", "describe_schema", "events", "progress", "tell", "holders",
@@ -41,7 +42,7 @@ BUILDER_LEVELS = [
     {"plan"},
     {"backend", "backend_sim", "backend_sim_config", "backend_xen", "backend_xen_config",
      "backend_xen_destroy", "backend_xen_log", "backend_xen_private"},
-    {"create", "end"},
+    {"create", "end", "keeper"},
     {"main"},
 ]
 BUILDER_LEVEL = {name: number for number, names in enumerate(BUILDER_LEVELS) for name in names}
