@@ -204,13 +204,12 @@ static uint64_t limit_connections(uint64_t wanted)
 /* On systemd's socket if there is one, else on that of the configuration. */
 static int open_listener(struct daemon *daemon, const char *path, int fd)
 {
-    const struct config *config = &daemon->reload.config;
     struct access_policy policy;
     int r;
 
-    access_policy_init(&policy, config->operate_group, config->read_group);
+    reload_read_policy(&daemon->reload, &policy);
     r = listener_open(&daemon->listener, &daemon->connections, daemon->state.base, path, &policy,
-                      daemon->dispatcher.max_connections, fd);
+                      daemon->dispatcher.max_connections, &daemon->state.limits.quotas, fd);
     if (r < 0)
         log_error("socket %s: %s", path, strerror(-r));
     else

@@ -19,6 +19,7 @@
 #include "operation.h"
 #include "order.h"
 #include "pool.h"
+#include "quota.h"
 #include "segment.h"
 #include "store.h"
 
@@ -32,6 +33,7 @@ struct state_limits {
     uint64_t restart_grace;   /* milliseconds that a rebooting guest is awaited */
     uint64_t builders;        /* at work at once */
     uint64_t builder_timeout; /* milliseconds that one may take */
+    struct quotas quotas;     /* of each user */
 };
 
 struct state {

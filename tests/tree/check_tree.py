@@ -16,6 +16,7 @@ LEVELS = [
      "config_segment", "config_value", "access", "hypervisor", "hypervisor_xen", "hypervisor_xen_private", "hypervisor_xen_config",
      "hypervisor_xen_store", "hypervisor_sim",
      "hypervisor_sim_private", "sim_domains", "sim_faults", "sim_world", "sim_guest", "builder", "store_file",
+     "owner", "quota",
      "created", "created_facts", "metrics", "exposition", "schema", "outgoing", "process"},
     {"segment", "guest", "guest_private", "guest_call", "guest_wait", "guest_window", "mapping", "publish",
      "opening"},
@@ -46,7 +47,7 @@ BUILDER_LEVELS = [
 ]
 BUILDER_LEVEL = {name: number for number, names in enumerate(BUILDER_LEVELS) for name in names}
 
-PURE = {"pool", "pool_runs", "window", "segment"}
+PURE = {"pool", "pool_runs", "window", "segment", "owner"}
 XEN_HEADER = re.compile(r"<(libxl|xen|_libxl|xs\.|xentoollog)")
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"][^>"]+[>"])', re.M)
 
