@@ -290,6 +290,7 @@ static int setup_state(struct daemon *daemon, const struct daemon_setup *setup)
     state->base = new_event_base();
     if (!state->base)
         return -ENOMEM;
+    audit_init(&state->audit, state->base);
     r = orders_set(&state->orders, config);
     if (r == 0)
         r = operations_init(&state->operations, state->base, state);
@@ -375,6 +376,7 @@ static void daemon_clear(struct daemon *daemon)
     free_event(daemon->slow_timer);
     free_event(daemon->stop_timer);
     free_event(state->reconcile_event);
+    audit_clear(&state->audit);
     if (state->base)
         event_base_free(state->base);
 }

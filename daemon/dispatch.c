@@ -6,6 +6,7 @@
 
 #include <event2/buffer.h>
 
+#include "audit_request.h"
 #include "cleanup.h"
 #include "clock.h"
 #include "log.h"
@@ -101,6 +102,7 @@ static void count(struct state *state, size_t method, int code, uint64_t taken_a
 static void record(const struct request *request, int code, const json_t *reply)
 {
     count(request->state, request->number, code, request->taken_at);
+    audit_request_end(request, code, json_object_get(reply, "result"));
 }
 
 /* `code`: of the error that the reply is; 0: it is a result. */

@@ -7,6 +7,7 @@
 
 #include <event2/event.h>
 
+#include "audit.h"
 #include "log.h"
 
 /*
@@ -166,12 +167,14 @@ static void tell_reloaded(struct reload *reload)
     const char *path = reload->config.path;
 
     log_info("reload: %s is in force", path ? path : "the default configuration");
+    audit_own("config.reloaded", NULL, NULL, 0, 0);
     events_emit(&reload->state->events, "config.reloaded", json_pack("{s:s?}", "path", path));
 }
 
 static void tell_kept(const struct error *error)
 {
     log_error("reload: %s; the old configuration stays in force", error->message);
+    audit_own("config.reloaded", NULL, NULL, 0, error->code);
 }
 
 static void on_turn(evutil_socket_t fd, short what, void *context)

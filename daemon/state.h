@@ -10,6 +10,7 @@
 
 #include <event2/event.h>
 
+#include "audit.h"
 #include "builder.h"
 #include "created.h"
 #include "events.h"
@@ -53,6 +54,7 @@ struct state {
     struct orders orders;
     struct events events;
     struct metrics metrics;
+    struct audit audit;
     struct state_limits limits;
     uint64_t holders_version;      /* of guests, as of the last pool_set_foreign() */
     struct event *reconcile_event; /* made active to have reconcile() run soon */
