@@ -55,6 +55,14 @@ void audit_list_add(struct audit_list *list, const char *name)
     append_escaped(list->text, sizeof(list->text), name);
 }
 
+/* All there can be has room; this is to hold whatever is added one day. */
+static void advance(struct line *line, int n)
+{
+    size_t room = AUDIT_LINE - 1 - line->length;
+
+    line->length += n >= 0 && (size_t)n < room ? (size_t)n : room;
+}
+
 __attribute__((format(printf, 3, 4))) static void add(struct line *line, const char *key,
                                                       const char *format, ...)
 {
@@ -63,11 +71,11 @@ __attribute__((format(printf, 3, 4))) static void add(struct line *line, const c
 
     n = snprintf(line->text + line->length, AUDIT_LINE - line->length,
                  "%s%s=", line->length ? " " : "", key);
-    line->length += (size_t)n;
+    advance(line, n);
     va_start(ap, format);
     n = vsnprintf(line->text + line->length, AUDIT_LINE - line->length, format, ap);
     va_end(ap);
-    line->length += (size_t)n;
+    advance(line, n);
 }
 
 static void add_text(struct line *line, const char *key, const char *text)
