@@ -204,13 +204,12 @@ static uint64_t limit_connections(uint64_t wanted)
 /* On systemd's socket if there is one, else on that of the configuration. */
 static int open_listener(struct daemon *daemon, const char *path, int fd)
 {
-    const struct config *config = &daemon->reload.config;
     struct access_policy policy;
     int r;
 
-    access_policy_init(&policy, config->operate_group, config->read_group);
+    reload_read_policy(&daemon->reload, &policy);
     r = listener_open(&daemon->listener, &daemon->connections, daemon->state.base, path, &policy,
-                      daemon->dispatcher.max_connections, fd);
+                      daemon->dispatcher.max_connections, &daemon->state.limits.quotas, fd);
     if (r < 0)
         log_error("socket %s: %s", path, strerror(-r));
     else
@@ -294,6 +293,7 @@ static int setup_state(struct daemon *daemon, const struct daemon_setup *setup)
     state->base = new_event_base();
     if (!state->base)
         return -ENOMEM;
+    audit_init(&state->audit, state->base);
     r = orders_set(&state->orders, config);
     if (r == 0)
         r = operations_init(&state->operations, state->base, state);
@@ -379,6 +379,7 @@ static void daemon_clear(struct daemon *daemon)
     free_event(daemon->slow_timer);
     free_event(daemon->stop_timer);
     free_event(state->reconcile_event);
+    audit_clear(&state->audit);
     if (state->base)
         event_base_free(state->base);
 }

@@ -112,7 +112,7 @@ class Options(CommandTest):
                     client.read()
                 self.check_end(daemon)
                 self.assertEqual("attached" in daemon.log(), attached)
-                self.assertEqual("nobody" in daemon.log(), refused)
+                self.assertEqual("is refused" in daemon.log(), refused)
 
     def test_relative_paths(self):
         before = os.getcwd()
@@ -317,6 +317,7 @@ restart-grace = 3600
 builder-timeout = 1
 overflow-wait = 7
 guest-compatible = acme,pages
+admin-group = 4242
 operate-group = wheel
 read-group = users
 
@@ -327,6 +328,12 @@ attachments = 2
 operations = 3
 builders = 5
 event-backlog = 65537
+
+[quotas]
+connections = 6
+segments = none
+memory = 3G
+requests = 1000000
 
 [pools]
 names = low*, high
