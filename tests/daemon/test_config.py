@@ -686,7 +686,7 @@ class Stopping(FolderTest):
             self.assertTrue(client.at_end())
         self.assertEqual(daemon.wait_end(), 0)
         # There was nothing to wait for.
-        self.assertLess(time.monotonic() - begun, 4)
+        self.assertLess(time.monotonic() - begun, 4.9)  # it would have had 5 s
         self.assertEqual(daemon.store(), {})
 
     def test_clients_that_do_not_read_do_not_matter(self):

@@ -14,7 +14,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 LEVELS = [
     {"pool", "pool_runs", "window", "uio_open", "scrub", "config", "config_keys",
      "config_segment", "config_value", "access", "hypervisor", "hypervisor_xen", "hypervisor_xen_private", "hypervisor_xen_config",
-     "hypervisor_xen_store", "hypervisor_sim",
+     "hypervisor_xen_connection", "hypervisor_xen_store", "hypervisor_sim",
      "hypervisor_sim_private", "sim_domains", "sim_faults", "sim_world", "sim_guest", "builder", "store_file",
      "owner", "quota", "audit", "audit_limit", "audit_journal",
      "created", "created_facts", "metrics", "exposition", "schema", "outgoing", "process",
