@@ -8,7 +8,7 @@
 #include "config_value.h"
 
 /* What a key's value is turned into. */
-enum kind { TEXT, LIST, COUNT, BACKLOG, SECONDS, TIMEOUT, COMPATIBLE, LEVEL, HOLDERS };
+enum kind { TEXT, LIST, COUNT, BACKLOG, MEMORY, SECONDS, TIMEOUT, COMPATIBLE, LEVEL, HOLDERS };
 
 struct key {
     const char *section;
@@ -39,6 +39,8 @@ static const struct key keys[] = {
     KEY("limits", "operations", COUNT, operations),
     KEY("limits", "builders", COUNT, builders),
     KEY("limits", "event-backlog", BACKLOG, event_backlog),
+    KEY("limits", "line-memory", MEMORY, line_memory),
+    KEY("limits", "reply-memory", MEMORY, reply_memory),
     KEY("pools", "names", LIST, pool_names),
     KEY("pools", "compatibles", LIST, pool_compatibles),
 };
@@ -80,6 +82,8 @@ static int set_key(struct config *config, const struct key *key, const char *val
         return config_set_number(target, value, 1, 1000000, 1);
     case BACKLOG:
         return config_set_size(target, value, 64 * 1024, 64 * 1024 * 1024);
+    case MEMORY:
+        return config_set_size(target, value, 1024 * 1024, 1024 * 1024 * 1024);
     case SECONDS:
         return config_set_number(target, value, 0, 3600, 1000);
     case TIMEOUT:
@@ -122,6 +126,7 @@ static void show_key(const struct config *config, const struct key *key, FILE *o
         config_show_list(out, key->name, *(char **const *)value);
         break;
     case BACKLOG:
+    case MEMORY:
         config_show_size(out, key->name, *(const uint64_t *)value);
         break;
     case COUNT:

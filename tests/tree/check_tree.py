@@ -16,7 +16,8 @@ LEVELS = [
      "config_segment", "config_value", "access", "hypervisor", "hypervisor_xen", "hypervisor_xen_private", "hypervisor_xen_config",
      "hypervisor_xen_store", "hypervisor_sim",
      "hypervisor_sim_private", "sim_domains", "sim_faults", "sim_world", "sim_guest", "builder", "store_file",
-     "created", "created_facts", "metrics", "exposition", "schema", "outgoing", "process"},
+     "created", "created_facts", "metrics", "exposition", "schema", "outgoing", "process",
+     "budget", "listing_text", "weight"},
     {"segment", "guest", "guest_private", "guest_call", "guest_wait", "guest_window", "mapping", "publish",
      "opening"},
     {"operation", "state", "store", "store_text", "describe", "describe_schema", "events", "progress", "tell", "holders",
@@ -27,7 +28,7 @@ LEVELS = [
      "operation_create_end", "operation_create_segments", "operation_end", "suboperation", "building",
      "attachment_wait", "store_created", "closing", "operation_segment_open"},
     {"lifecycle", "reconcile", "connection"},
-    {"dispatch", "methods", "metrics_families", "metrics_requests", "metrics_state", "share_params"},
+    {"dispatch", "listing", "methods", "metrics_families", "metrics_requests", "metrics_state", "share_params"},
     {"service", "listener", "options", "reload", "daemon"},
     {"main", "main_sim"},
 ]
