@@ -112,10 +112,11 @@ static void charge_output(struct connection *connection)
         connection->shared = 0;
     bytes += length > connection->shared ? length - connection->shared : 0;
     /* Who has only a part of what is shared counts as well: it may be the last to have it. */
-    if (connection->shared > 0)
-        bytes += CONNECTION_OUTPUT_SMALL;
-    budget_set(&connection->connections->output, &connection->output_share,
-               bytes > CONNECTION_OUTPUT_SMALL ? bytes : 0);
+    if (connection->shared == 0 && bytes <= CONNECTION_OUTPUT_SMALL)
+        bytes = 0;
+    else
+        bytes++;
+    budget_set(&connection->connections->output, &connection->output_share, bytes);
 }
 
 static void charge_input(struct connection *connection)
@@ -360,6 +361,8 @@ static void on_timer(evutil_socket_t fd, short what, void *context)
     struct connection *connection = context;
     uint64_t wait = connection->ended ? *connection->connections->overflow_wait : 0;
 
+    if (connection->output.descriptor_count > 0)
+        event_add(connection->writable, NULL);
     if (hung_up(connection) || (connection->ended && outgoing_length(&connection->output) > 0))
         connection_close(connection);
     else
@@ -635,6 +638,8 @@ static void flush_output(struct connection *connection)
         budget_touch(&connection->connections->output, &connection->output_share);
     if (r == -EAGAIN)
         event_add(connection->writable, NULL);
+    else if (r == -ETOOMANYREFS)
+        start_timer(connection, CONNECTION_WATCH);
     else if (r < 0)
         connection_close(connection);
 }

@@ -20,7 +20,7 @@ static bool step(struct listing *listing)
     struct listing_place *place = &listing->place;
     struct segment *segment = segment_after(&listing->state->segments, place->segment);
 
-    if (!place->segment[0])
+    if (listing->length == 0)
         listing_begin_list(listing, "{\"segments\":[");
     for (; segment && listing_has_time(listing); segment = segment_next(segment)) {
         listing_add(listing, describe_segment_status(segment, listing->state));
