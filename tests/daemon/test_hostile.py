@@ -171,14 +171,14 @@ class Replies(HostileTest):
 
     def test_one_list_is_kept_once(self):
         self.fill(600)
-        clients = self.crowd(60)
+        clients = self.crowd(40)
         for client in clients:
-            client.send(hostile.LISTS[0] * 50)
+            client.send(hostile.LISTS[0] * 3)
         for _ in range(5):
             self.assertEqual(len(self.call("segment.list")["segments"]), 600)
         self.check_memory(2 * MIB)
         for client in clients:
-            for _ in range(50):
+            for _ in range(3):
                 self.assertEqual(len(client.read()["result"]["segments"]), 600)
 
     def test_lists_of_different_times(self):
