@@ -14,6 +14,7 @@
 #include "cleanup.h"
 #include "clock.h"
 #include "listener.h"
+#include "listing.h"
 #include "log.h"
 #include "methods.h"
 #include "reconcile.h"
@@ -357,6 +358,8 @@ static void setup_dispatcher(struct daemon *daemon, const struct daemon_setup *s
         .closed_context = daemon,
     };
     TAILQ_INIT(&daemon->connections.list);
+    budget_init(&daemon->connections.input, &daemon->state.limits.line_memory);
+    budget_init(&daemon->connections.output, &daemon->state.limits.reply_memory);
 }
 
 static void free_event(struct event *event)
@@ -377,6 +380,7 @@ static void daemon_clear(struct daemon *daemon)
     orders_clear(&state->orders);
     if (daemon->connections.base)
         connections_clear(&daemon->connections);
+    listings_free(daemon->dispatcher.listings);
     segments_clear(&state->segments);
     guests_clear(&state->guests);
     created_list_clear(&state->created);
