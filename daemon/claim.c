@@ -64,7 +64,8 @@ bool claim_may_become_possible(struct state *state, const struct error *error, u
 {
     if (error->code == XENSHM_HOLDER_UNKNOWN)
         return true;
-    if (error->code != XENSHM_POOL_FULL && error->code != XENSHM_PAGES_HELD)
+    if (error->code != XENSHM_POOL_FULL && error->code != XENSHM_PAGES_HELD &&
+        error->code != XENSHM_QUOTA_EXCEEDED)
         return false;
     if (store_bad_file(state->store) || !dead_guests_hold_pages(state, deadline))
         return false;

@@ -337,7 +337,8 @@ class State(MetricsTest):
         self.call("sim.guest.start", name="rival", memory=32 * MIB, iomem=["0x7ff10,4"])
         self.call("guest.list")
         self.attach("beta", name="stuck")
-        for after in range(1, 41):  # it is tried again every few seconds
+        # It is tried again every few seconds: more often than the looks below may take.
+        for after in range(1, 41):
             self.call("sim.fail", operation="unmap", after=after)
         with self.refused("HYPERVISOR_FAILED"):
             self.detach("beta")
