@@ -404,7 +404,9 @@ int daemon_run(const struct daemon_setup *setup)
         reconcile(&daemon.state);
         r = setup_listener(&daemon);
     }
-    if (r == 0)
+    if (r == 0 && setup->loop)
+        r = setup->loop(setup->loop_context, &daemon.state, &daemon.connections);
+    else if (r == 0)
         event_base_dispatch(daemon.state.base);
     else
         log_error("cannot start: %s", strerror(-r));
