@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <event2/event.h>
 
@@ -265,11 +266,11 @@ static int setup_builder(struct state *state, const struct daemon_setup *setup)
 
     if (!setup->builder)
         return 0;
-    state->builder = *setup->builder;
     fd = fcntl(store_created_lock(state->store), F_DUPFD_CLOEXEC,
                BUILDER_FD + 1 + BUILDER_EXTRA_MAX);
     if (fd < 0)
         return -errno;
+    state->builder = *setup->builder;
     state->builder.extra[state->builder.extra_count++] = fd;
     return 0;
 }
@@ -369,6 +370,9 @@ static void daemon_clear(struct daemon *daemon)
         pool_free(state->pools[i].pool);
     free(state->pools);
     store_close(state->store);
+    /* The last one is ours: as long as it is open, the store is in use. */
+    if (state->builder.extra_count > 0)
+        close(state->builder.extra[state->builder.extra_count - 1]);
     free_event(daemon->signals[0]);
     free_event(daemon->signals[1]);
     reload_clear(&daemon->reload);

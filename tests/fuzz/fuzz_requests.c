@@ -36,9 +36,10 @@ static const char *const configs[] = {
     "[segment kept]\nsize = 8K\nguests = g0, g1\n[segment s0]\nsize = 4K\nguests = g0\n"
     "address = 0x3a100000\n",
     "[segment s1]\nsize = 64K\npool = second\nguests = g1\naddress = identity\n[limits]\n"
-    "event-backlog = 64K\n",
+    "event-backlog = 64K\n[daemon]\nbuilder-timeout = 2\n",
 };
 
+static const struct method *sim_rows; /* NULL: nothing is set up */
 static char folder[] = "/dev/shm/xenshm-fuzz-XXXXXX";
 
 /* The story of one input. */
@@ -97,6 +98,7 @@ static bool turn(struct story *story)
     MUST(event_base_loop(base, EVLOOP_ONCE | EVLOOP_NONBLOCK) >= 0);
     for (size_t i = 0; i < CLIENTS; i++)
         moved |= client_read(&story->clients[i]);
+    moved |= requests_builders_turn();
     rules_check_model(story->state);
     return moved || event_base_get_num_events(base, EVENT_BASE_COUNT_ACTIVE) > 0;
 }
@@ -225,6 +227,8 @@ static bool act(struct story *story, const struct record *record)
         requests_clock_tick(record->choices[0] & 1 ? 1 : 700);
         break;
     case 10:
+        requests_builders_plan(record->method % BUILDER_TROUBLES, record->choices[0] % 8);
+        break;
     case 11:
         wait_long(story, record);
         break;
@@ -278,14 +282,15 @@ static void start_world(struct story *story)
     struct sim_guest guest = { .name = "g0", .memory = SIM_GUEST_MEMORY };
     uint32_t domid;
 
-    if (folder[sizeof(folder) - 2] == 'X') {
+    if (!sim_rows) {
         MUST(mkdtemp(folder));
         atexit(clean_up);
-        requests_sim_methods();
+        sim_rows = requests_sim_methods();
         json_object_seed(1);
     }
     requests_clock_reset();
     MUST(sim_open(NULL, pools, 2, &story->hypervisor) == 0);
+    requests_builders_reset(story->hypervisor);
     rules_soil(story->hypervisor);
     MUST(sim_guest_start(story->hypervisor, &guest, &domid) == 0);
     for (size_t i = 0; i < CLIENTS; i++)
@@ -293,14 +298,13 @@ static void start_world(struct story *story)
 }
 
 /* The store is of one world. */
-static void end_world(struct story *story)
+static void empty(const char *name)
 {
-    char path[sizeof(folder) + 512];
+    char path[sizeof(folder) + 64];
     struct dirent *entry;
     DIR *dir;
 
-    hypervisor_close(story->hypervisor);
-    snprintf(path, sizeof(path), "%s/segments", folder);
+    snprintf(path, sizeof(path), "%s/%s", folder, name);
     dir = opendir(path);
     MUST(dir);
     while ((entry = readdir(dir)))
@@ -308,9 +312,18 @@ static void end_world(struct story *story)
     closedir(dir);
 }
 
+static void end_world(struct story *story)
+{
+    requests_builders_reset(NULL);
+    hypervisor_close(story->hypervisor);
+    empty("segments");
+    empty("guests");
+}
+
 static void run_daemon(struct story *story)
 {
     struct daemon_pool pools[2];
+    const struct builder_setup builder = { .program = "builder" };
     struct config config;
     struct error error = { 0 };
     struct daemon_setup setup = {
@@ -320,7 +333,8 @@ static void run_daemon(struct story *story)
         .hypervisor = story->hypervisor,
         .pools = pools,
         .pool_count = 2,
-        .extra_methods = requests_sim_methods(),
+        .builder = &builder,
+        .extra_methods = sim_rows,
         .store_fault = sim_fault,
         .loop = tell,
         .loop_context = story,

@@ -65,6 +65,29 @@ bool client_read(struct client *client);
 /* With nothing under way: each request has had its reply. */
 void client_check(const struct client *client);
 
+/* ---- requests_builder.c: builders in this thread */
+
+/* What the next builder does wrong, in one of its lines. */
+enum builder_trouble {
+    BUILDER_HONEST,
+    BUILDER_GARBAGE,
+    BUILDER_DONE,
+    BUILDER_NONSENSE,
+    BUILDER_TALKS,
+    BUILDER_LIST,
+    BUILDER_REFUSES,
+    BUILDER_DIES,
+    BUILDER_DIES_AFTER, /* its work is done, and nobody hears of it */
+    BUILDER_HANGS,
+    BUILDER_TROUBLES,
+};
+/* Another world; no builder is left of the one before. */
+void requests_builders_reset(struct hypervisor *hypervisor);
+/* After so many lines that builders hear. */
+void requests_builders_plan(enum builder_trouble what, unsigned after);
+/* Lets them work. Returns whether there was anything to do. */
+bool requests_builders_turn(void);
+
 /* ---- requests_rules.c: what must be so */
 
 /* At any time: runs cover the pools, segments own theirs, lists and counts agree. */

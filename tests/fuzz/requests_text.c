@@ -14,6 +14,16 @@
 #define UUID(n) "\"00000000-0000-4000-8000-00000000000" n "\""
 #define METHODS_MAX 64
 
+/* What a builder of requests_builder.c takes for a configuration. */
+#define FACTS(name, uuid, iomem, taken, action)                                                    \
+    "{\"c_info\":{},\"b_info\":{},\"facts\":{\"name\":\"" name                                     \
+    "\",\"uuid\":" UUID(uuid) ",\"max_memory\":131072,\"iomem\":" iomem ",\"taken\":" taken        \
+                              ",\"actions\":{\"poweroff\":\""                                      \
+                              "destroy\",\"reboot\":\"restart\",\"crash\":\"" action               \
+                              "\",\"watchdog\":\"" action "\",\"soft_reset\":\"" action "\"}}}"
+#define RANGE(host) "[{\"host_address\":" host ",\"size\":4096,\"guest_address\":1048576000}]"
+#define TAKEN(address, size) "[{\"address\":" address ",\"size\":" size "}]"
+
 /* The values of a field, by its name or (NULL) its type. */
 struct values {
     const char *name;
@@ -30,16 +40,27 @@ static const struct values values[] = {
     { "iomem", PARAMS_JSON,
       { "[\"0x7ffff,1\"]", "[\"0x7fff8,8\"]", "[\"0x7fff0,2@0x3a000\"]", "[\"0x7ffee,4\"]",
         "[\"0x7ffff,1\",\"0x7fffe,1@0x3a001\"]", "[\"0x9,1\"]", "[]", "[\"0x7ffe8,18@0x3fc00\"]" } },
-    { "config", PARAMS_JSON, { "false", "true", "{}" } },
+    { "config", PARAMS_JSON,
+      { FACTS("c0", "1", "[]", "[]", "restart"), "false", FACTS("g1", "2", "[]", "[]", "destroy"),
+        FACTS("c0", "1", RANGE("2147479552"), "[]", "preserve"),
+        FACTS("c1", "3", "[]", TAKEN("973078528", "65536"), "rename-restart"),
+        FACTS("c1", "3", "[]", "[]", "coredump-restart"), "{}", "true",
+        FACTS("c2", "0", RANGE("2147418112"), TAKEN("0", "9223372036854775807"), "soft-reset") } },
+    { "shares", PARAMS_JSON,
+      { "[{\"size\":4096}]", "[{\"segment\":\"s0\"}]", "[]",
+        "[{\"size\":8192},{\"size\":1,\"name\":\"s1\",\"pool\":\"second\"}]",
+        "[{\"segment\":\"s0\",\"address\":\"identity\"},{\"segment\":\"s1\"}]",
+        "[{\"size\":65536,\"address\":\"0x3a000000\"}]", "[{}]" } },
     { "paused", PARAMS_JSON, { "true", "false" } },
     { "memory", PARAMS_SIZE, { "134217728", "67108864", "1073741824", "4096" } },
     { "maxmem", PARAMS_SIZE, { "134217728", "2147483648" } },
     { "length", PARAMS_SIZE, { "1", "4096", "65536" } },
-    { NULL, PARAMS_STRING, { "\"g0\"", "\"g1\"", "\"g2\"", "\"a b\"", "\"\"" } },
+    { NULL, PARAMS_STRING, { "\"g0\"", "\"g1\"", "\"g2\"", "\"c0\"", "\"c1\"", "\"a b\"", "\"\"" } },
     { NULL, PARAMS_NAME,
       { "\"s0\"", "\"s1\"", "\"g0-0\"", "\"s2\"", "\"g1-0\"", "\"g0-1\"", "\"kept\"" } },
     { NULL, PARAMS_GUEST,
-      { "\"g0\"", "\"g1\"", "1", "2", "\"g2\"", "3", UUID("0"), UUID("1"), "\"a b\"", "\"1\"" } },
+      { "\"g0\"", "\"g1\"", "1", "2", "\"g2\"", "3", UUID("0"), UUID("1"), "\"c0\"", "\"c1\"", "\"a b\"",
+        "\"1\"" } },
     { NULL, PARAMS_SIZE,
       { "4096", "8192", "1", "16384", "65536", "32768", "65537", "9223372036854775807" } },
     { NULL, PARAMS_INTEGER, { "1", "2", "3", "0", "7", "64", "32751", "9223372036854775807" } },
