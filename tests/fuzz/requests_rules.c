@@ -153,6 +153,19 @@ static void check_attached(struct look *look, const struct attachment *attachmen
     MUST(look->seen >= look->wanted.count);
 }
 
+/* Nobody else gets what a guest has of its own; who has had it before is told to clash. */
+static void check_held(struct state *state, struct mfn_range held)
+{
+    for (size_t i = 0; i < state->pool_count; i++)
+        for (const struct pool_run *run = pool_first_run(state->pools[i].pool); run;
+             run = pool_next_run(run)) {
+            const struct segment *owner = pool_run_owner(run);
+
+            if (mfn_range_overlaps(pool_run_frames(run), held))
+                MUST(owner ? owner->clash : pool_run_state(run) == POOL_FOREIGN);
+        }
+}
+
 static void check_domain(struct state *state, const struct hypervisor_domain *domain)
 {
     struct domain_identity identity = { .domid = domain->domid };
@@ -164,6 +177,8 @@ static void check_domain(struct state *state, const struct hypervisor_domain *do
     MUST(look.guest && (look.guest->alive || domain->dying));
     if (domain->dying || !look.guest->config.known)
         return;
+    for (size_t i = 0; i < look.guest->config.iomem_count; i++)
+        check_held(state, look.guest->config.iomem[i].frames);
     sim_each_mapping(state->hypervisor, domain->domid, must_be_known, &look);
     sim_each_permission(state->hypervisor, domain->domid, must_be_known, &look);
     TAILQ_FOREACH(attachment, &look.guest->attachments, guest_link)
