@@ -8,6 +8,7 @@
 
 #include "fuzz.h"
 #include "hypervisor_sim.h"
+#include "uuid.h"
 
 #define SOIL 0xa5
 
@@ -188,14 +189,28 @@ static void check_domain(struct state *state, const struct hypervisor_domain *do
 
 /* ---- the store */
 
-static void check_store(struct state *state, const char *folder)
+static bool is_segment(struct state *state, const char *name)
+{
+    return segment_find(&state->segments, name);
+}
+
+static bool is_created(struct state *state, const char *name)
+{
+    uint8_t uuid[UUID_SIZE];
+
+    return uuid_parse(name, uuid) == 0 && created_find(&state->created, uuid);
+}
+
+/* Each file is of something that there is. Returns how many there are. */
+static size_t check_files(struct state *state, const char *folder, const char *name,
+                          bool (*is_known)(struct state *state, const char *name))
 {
     char path[512];
     struct dirent *entry;
     size_t files = 0;
     DIR *dir;
 
-    snprintf(path, sizeof(path), "%s/segments", folder);
+    snprintf(path, sizeof(path), "%s/%s", folder, name);
     dir = opendir(path);
     MUST(dir);
     while ((entry = readdir(dir))) {
@@ -204,11 +219,23 @@ static void check_store(struct state *state, const char *folder)
         if (!end || end[5])
             continue;
         *end = '\0';
-        MUST(segment_find(&state->segments, entry->d_name));
+        MUST(is_known(state, entry->d_name));
         files++;
     }
     closedir(dir);
-    MUST(files == state->segments.count && store_bad_count(state->store) == 0);
+    return files;
+}
+
+static void check_store(struct state *state, const char *folder)
+{
+    const struct created *created;
+    size_t records = 0;
+
+    TAILQ_FOREACH(created, &state->created, link)
+        records++;
+    MUST(check_files(state, folder, "segments", is_segment) == state->segments.count);
+    MUST(check_files(state, folder, "guests", is_created) == records);
+    MUST(store_bad_count(state->store) == 0);
 }
 
 void rules_check_world(struct state *state, const char *folder)
