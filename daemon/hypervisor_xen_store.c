@@ -50,9 +50,10 @@ static bool exists(struct hypervisor *hypervisor, xs_transaction_t transaction, 
 {
     unsigned count;
     char **entries = xs_directory(hypervisor->xs, transaction, path, &count);
+    bool found = entries != NULL;
 
     free(entries);
-    return entries;
+    return found;
 }
 
 /* In the transaction: only for a domain that xenstore knows, since writing creates folders. */
