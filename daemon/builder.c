@@ -22,8 +22,6 @@
 #include "log.h"
 #include "message.h"
 
-extern char **environ;
-
 struct builder {
     LIST_ENTRY(builder) link; /* while it is leaving */
     bool leaving;

@@ -87,7 +87,7 @@ void request_reply_descriptor(struct request *request, json_t *result, int fd);
  */
 int request_subscribe(struct request *request, events_set types);
 /* As operation_done_fn; the context is the request. */
-void request_done(void *request, json_t *result, const struct error *error);
+void request_done(void *context, json_t *result, const struct error *error);
 
 /* A reply without parameters or waiting: result, or the error that is set. */
 void request_finish(struct request *request, json_t *result, const struct error *error);
