@@ -17,7 +17,7 @@ LEVELS = [
      "hypervisor_xen_store", "hypervisor_sim",
      "hypervisor_sim_private", "sim_domains", "sim_faults", "sim_world", "sim_guest", "builder", "store_file",
      "created", "created_facts", "metrics", "exposition", "schema", "outgoing", "process",
-     "budget", "listing_text", "weight"},
+     "budget", "listing_text", "pace", "weight"},
     {"segment", "guest", "guest_private", "guest_call", "guest_wait", "guest_window", "mapping", "publish",
      "opening"},
     {"operation", "state", "store", "store_text", "describe", "describe_schema", "events", "progress", "tell", "holders",
