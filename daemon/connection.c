@@ -712,6 +712,16 @@ void connections_clear(struct connections *connections)
     }
 }
 
+size_t connections_of(const struct connections *connections, uint32_t uid)
+{
+    const struct connection *connection;
+    size_t count = 0;
+
+    TAILQ_FOREACH(connection, &connections->list, link)
+        count += connection->peer.uid == uid;
+    return count;
+}
+
 void *connection_context(const struct connection *connection)
 {
     return connection->connections->context;

@@ -69,6 +69,8 @@ struct connections {
 /* Takes over the connected, non-blocking socket `fd`. Returns 0 or -errno (fd is closed). */
 int connection_new(struct connections *connections, int fd, const struct access_peer *peer);
 void connections_clear(struct connections *connections);
+/* How many of them are of that user. */
+size_t connections_of(const struct connections *connections, uint32_t uid);
 
 void *connection_context(const struct connection *connection);
 const struct access_peer *connection_peer(const struct connection *connection);

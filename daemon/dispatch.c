@@ -6,6 +6,7 @@
 
 #include <event2/buffer.h>
 
+#include "audit_request.h"
 #include "cleanup.h"
 #include "clock.h"
 #include "log.h"
@@ -86,6 +87,8 @@ static void answer(struct connection *connection, struct batch *batch, json_t *r
 
 static void request_free(struct request *request)
 {
+    if (request->changes)
+        LIST_REMOVE(request, link);
     if (request->batch)
         batch_release(request->batch);
     connection_release(request->connection);
@@ -97,6 +100,8 @@ const int dispatch_errors[] = {
     MESSAGE_INVALID_PARAMS, MESSAGE_INTERNAL_ERROR, XENSHM_PERMISSION_DENIED, XENSHM_TOO_MANY, 0,
 };
 
+const int dispatch_change_errors[] = { XENSHM_QUOTA_EXCEEDED, 0 };
+
 static void count(struct state *state, size_t method, int code, uint64_t taken_at)
 {
     metrics_count(&state->metrics, &(struct metrics_request){
@@ -106,10 +111,17 @@ static void count(struct state *state, size_t method, int code, uint64_t taken_a
                                    });
 }
 
+/* Whoever has asked, and whether or not it is still there to be answered. */
+static void record(const struct request *request, int code, const json_t *reply)
+{
+    count(request->state, request->number, code, request->taken_at);
+    audit_request_end(request, code, json_object_get(reply, "result"));
+}
+
 /* `code`: of the error that the reply is; 0: it is a result. */
 static void request_end(struct request *request, int code, json_t *reply)
 {
-    count(request->state, request->number, code, request->taken_at);
+    record(request, code, reply);
     if (request->id)
         answer(request->connection, request->batch, reply);
     else
@@ -119,8 +131,9 @@ static void request_end(struct request *request, int code, json_t *reply)
 
 void request_refuse(struct request *request, const struct error *error)
 {
-    log_debug("%s from uid %u: %s", request->method->name, (unsigned)request->peer.uid,
-              error->message);
+    /* Not its message: that may quote what was sent. */
+    log_debug("%s from uid %u is refused: %s", request->method->name, (unsigned)request->peer.uid,
+              error_name(error->code));
     request_end(request, error->code, message_error(request->id, error));
 }
 
@@ -138,8 +151,10 @@ void request_reply(struct request *request, json_t *result)
 
 void request_reply_descriptor(struct request *request, json_t *result, int fd)
 {
-    count(request->state, request->number, 0, request->taken_at);
-    connection_send_descriptor(request->connection, message_result(request->id, result), fd);
+    json_t *reply = message_result(request->id, result);
+
+    record(request, 0, reply);
+    connection_send_descriptor(request->connection, reply, fd);
     request_free(request);
 }
 
@@ -256,19 +271,6 @@ static int decode(struct request *request, json_t *params, struct error *error)
     return 0;
 }
 
-/* Finds, authorises and decodes. Returns 0 with method and args set, or a refusal. */
-static int prepare(struct request *request, const struct message_request *message,
-                   struct error *error)
-{
-    int r;
-
-    if (!find_method(request, message->method))
-        return error_set(error, MESSAGE_METHOD_NOT_FOUND, "Method not found: '%s'",
-                         message->method);
-    r = check_level(request->method, &request->peer, error);
-    return r ? r : decode(request, message->params, error);
-}
-
 /* A line is bounded, so what it makes the daemon hold is to be, too. */
 static int check_batch(const struct request *request, struct error *error)
 {
@@ -278,6 +280,42 @@ static int check_batch(const struct request *request, struct error *error)
     error_set(error, XENSHM_TOO_MANY, "the replies before this one fill the batch, with %zu bytes",
               evbuffer_get_length(request->batch->replies));
     return error_set_hint(error, "ask again, outside of this batch");
+}
+
+/* Requests that change something and are under way, of one user. */
+static int check_quota(const struct request *request, struct error *error)
+{
+    const struct request *other;
+    size_t count = 0;
+
+    if (request->method->level <= ACCESS_READ || quota_exempt(request->peer.uid))
+        return 0;
+    LIST_FOREACH(other, &request->dispatcher->changes, link)
+        count += other->peer.uid == request->peer.uid;
+    return quota_check_request(&request->state->limits.quotas, request->peer.uid, count, error);
+}
+
+/* From here on it counts for the quota, until it is answered. */
+static void begin(struct request *request)
+{
+    if (request->method->level <= ACCESS_READ)
+        return;
+    request->changes = true;
+    LIST_INSERT_HEAD(&request->dispatcher->changes, request, link);
+}
+
+/* Finds, authorises and decodes. Returns 0 with method and args set, or a refusal. */
+static int prepare(struct request *request, const struct message_request *message,
+                   struct error *error)
+{
+    if (!find_method(request, message->method))
+        return error_set(error, MESSAGE_METHOD_NOT_FOUND, "Method not found: '%s'",
+                         message->method);
+    if (check_batch(request, error) != 0 ||
+        check_level(request->method, &request->peer, error) != 0 ||
+        decode(request, message->params, error) != 0)
+        return error->code;
+    return check_quota(request, error);
 }
 
 static struct request *request_new(struct connection *connection, struct batch *batch,
@@ -335,10 +373,12 @@ static void dispatch_one(struct connection *connection, struct batch *batch, jso
         return;
     }
     request->id = message.id;
-    if (check_batch(request, &error) != 0 || prepare(request, &message, &error) != 0)
+    if (prepare(request, &message, &error) != 0) {
         request_refuse(request, &error);
-    else
-        request->method->call(request, request->args);
+        return;
+    }
+    begin(request);
+    request->method->call(request, request->args);
 }
 
 static bool batch_step(void *context)

@@ -39,10 +39,14 @@ struct method {
     const int *errors; /* its own refusals for rpc.discover, then 0; see dispatch_errors too */
 };
 
+/* Of a dispatcher: those that change something. */
+LIST_HEAD(request_list, request);
+
 struct dispatcher {
     struct state *state;
     struct connections *connections;
     const struct method *tables[2]; /* the methods; those of the simulator, or NULL */
+    struct request_list changes;    /* begun, and not answered; does not own them */
     uint64_t started_at;            /* clock_milliseconds() */
     double start_time;              /* the same moment in seconds of Unix time */
     uint64_t max_connections;
@@ -58,10 +62,12 @@ struct request {
     uint64_t taken_at;       /* when its line came to be looked at; clock_microseconds() */
     struct access_peer peer; /* from the kernel, never from the message */
     struct connection *connection;
-    struct batch *batch;       /* NULL: a single request */
-    json_t *message;           /* keeps id and parameters alive; owned */
-    json_t *id;                /* in message; NULL: a notification */
-    TAILQ_ENTRY(request) link; /* of a listing's, while it waits for that */
+    struct batch *batch;      /* NULL: a single request */
+    json_t *message;          /* keeps id and parameters alive; owned */
+    json_t *id;               /* in message; NULL: a notification */
+    LIST_ENTRY(request) link; /* in dispatcher.changes, if `changes` */
+    bool changes;
+    TAILQ_ENTRY(request) waiting; /* of a listing's, while it waits for that */
     _Alignas(8) char args[METHOD_ARGS_MAX];
 };
 
@@ -76,6 +82,8 @@ struct request {
 const struct method *dispatch_method(const struct dispatcher *dispatcher, size_t number);
 /* The refusals that any method may answer with, besides its own; then 0. */
 extern const int dispatch_errors[];
+/* And by each that changes something, one that needs more than the right to read. */
+extern const int dispatch_change_errors[];
 
 /* For connections.on_line; the connection's context is the dispatcher. */
 void dispatch_line(struct connection *connection, const char *line, size_t length);

@@ -110,16 +110,16 @@ static void let_go(struct connection *connection)
     connection_release(connection);
 }
 
-static struct request *take(struct request_list *list)
+static struct request *take(struct request_queue *list)
 {
     struct request *request = TAILQ_FIRST(list);
 
     if (request)
-        TAILQ_REMOVE(list, request, link);
+        TAILQ_REMOVE(list, request, waiting);
     return request;
 }
 
-static void refuse_all(struct request_list *list, const struct error *error)
+static void refuse_all(struct request_queue *list, const struct error *error)
 {
     struct request *request;
 
@@ -131,7 +131,7 @@ static void refuse_all(struct request_list *list, const struct error *error)
     }
 }
 
-static void refuse_without_memory(struct request_list *list)
+static void refuse_without_memory(struct request_queue *list)
 {
     struct error error = { 0 };
 
@@ -160,7 +160,7 @@ static void begin(struct listing *listing)
 {
     struct error error = { 0 };
 
-    TAILQ_CONCAT(&listing->waiting, &listing->arriving, link);
+    TAILQ_CONCAT(&listing->waiting, &listing->arriving, waiting);
     listing->place = (struct listing_place){ 0 };
     listing->length = 0;
     listing->failed = listing->separate = false;
@@ -332,7 +332,7 @@ void listing_request(struct request *request, const struct listing_kind *kind,
         request_reply(request, NULL);
         return;
     }
-    TAILQ_INSERT_TAIL(&listing->arriving, request, link);
+    TAILQ_INSERT_TAIL(&listing->arriving, request, waiting);
     connection_hold(request->connection);
     connection_block(request->connection);
 }

@@ -14,7 +14,7 @@
 #include "dispatch.h"
 #include "segment.h"
 
-TAILQ_HEAD(request_list, request);
+TAILQ_HEAD(request_queue, request);
 
 struct listing;
 struct listing_text;
@@ -49,8 +49,8 @@ struct listing {
     struct state *state;
     const struct dispatcher *dispatcher;
     const struct state_pool *pool; /* only this one; NULL: all */
-    struct request_list arriving;  /* have to wait for the next result */
-    struct request_list waiting;   /* for the one in the making, or made */
+    struct request_queue arriving; /* have to wait for the next result */
+    struct request_queue waiting;  /* for the one in the making, or made */
     struct listing_place place;
     uint64_t slice_end; /* clock_microseconds() */
     bool making;

@@ -61,6 +61,8 @@ static json_t *describe_method(const struct method *method)
     json_t *errors = json_array();
 
     append_errors(errors, dispatch_errors);
+    if (method->level > ACCESS_READ)
+        append_errors(errors, dispatch_change_errors);
     append_errors(errors, method->errors);
     return json_pack("{s:s, s:s, s:s, s:o, s:{s:s, s:o}, s:o, s:s}", "name", method->name,
                      "summary", method->text, "paramStructure", "by-name", "params",

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "audit.h"
 #include "clock.h"
 #include "describe.h"
 #include "log.h"
@@ -68,6 +69,8 @@ enum operation_turn create_finish(struct create *create)
     log_info("guest %s: %s as domain %u, with %" PRIu64 " segment%s", created->facts.name,
              create->restart ? "made anew" : "created", created->domid, create->segments,
              create->segments == 1 ? "" : "s");
+    if (create->restart)
+        audit_own("guest.restarted", created->facts.name, NULL, 0, 0);
     events_emit(&state->events, create->restart ? "guest.restarted" : "guest.created",
                 json_incref(result));
     if (result && json_array_size(create->warnings) > 0)
@@ -135,6 +138,7 @@ static enum operation_turn restart_failed(struct create *create)
               last ? "; it is given up" : "");
     created->not_before = clock_milliseconds() + RESTART_PAUSE;
     if (last) {
+        audit_own("guest.failed", created->facts.name, NULL, 0, create_error(create)->code);
         events_emit(&state->events, "guest.failed",
                     json_pack("{s:{s:o, s:s}, s:s, s:s}", "guest", "name",
                               describe_name(created->facts.name), "uuid",

@@ -10,6 +10,7 @@
 
 #include <event2/event.h>
 
+#include "audit.h"
 #include "builder.h"
 #include "created.h"
 #include "events.h"
@@ -19,6 +20,7 @@
 #include "operation.h"
 #include "order.h"
 #include "pool.h"
+#include "quota.h"
 #include "segment.h"
 #include "store.h"
 
@@ -34,6 +36,7 @@ struct state_limits {
     uint64_t restart_grace;   /* milliseconds that a rebooting guest is awaited */
     uint64_t builders;        /* at work at once */
     uint64_t builder_timeout; /* milliseconds that one may take */
+    struct quotas quotas;     /* of each user */
 };
 
 struct state {
@@ -45,7 +48,7 @@ struct state {
     struct segments segments;
     struct guests guests;
     struct created_list created;  /* of the guests, those that xenshmd created */
-    struct builder_setup builder; /* program NULL: guests cannot be created */
+    struct builder_setup builder; /* empty: guests cannot be created */
     size_t builders;              /* at work */
     struct builder_list leaving;  /* through with their work */
     const char *compatible;       /* of segments in the device trees of guests */
@@ -53,6 +56,7 @@ struct state {
     struct orders orders;
     struct events events;
     struct metrics metrics;
+    struct audit audit;
     struct state_limits limits;
     uint64_t holders_version;      /* of guests, as of the last pool_set_foreign() */
     struct event *reconcile_event; /* made active to have reconcile() run soon */
