@@ -110,6 +110,6 @@ bool claim_wipe_slice(struct scrub *scrub, struct state *state, struct segment *
         progress_end(segment);
         return true;
     }
-    progress_tell(state, segment, "wiping", pages - scrub->words * sizeof(uint64_t) / PAGE_SIZE);
+    progress_tell(state, segment, "wiping", pages - scrub->bytes / PAGE_SIZE);
     return false;
 }

@@ -67,6 +67,7 @@ void config_clear(struct config *config)
 {
     free(config->state_dir);
     free(config->socket);
+    free(config->builder_socket);
     free(config->guest_compatible);
     free(config->admin_group);
     free(config->operate_group);

@@ -39,7 +39,8 @@ struct config_order {
 
 struct config {
     char *state_dir;
-    char *socket; /* NULL: xenshmd.sock in state_dir */
+    char *socket;         /* NULL: xenshmd.sock in state_dir */
+    char *builder_socket; /* NULL: builders are children of the daemon */
     enum log_level log_level;
     uint64_t holder_wait;   /* milliseconds */
     uint64_t restart_grace; /* milliseconds */

@@ -40,6 +40,7 @@ struct key {
 static const struct key keys[] = {
     KEY("daemon", "state-dir", TEXT, state_dir),
     KEY("daemon", "socket", TEXT, socket),
+    KEY("daemon", "builder-socket", TEXT, builder_socket),
     KEY("daemon", "log-level", LEVEL, log_level),
     KEY("daemon", "holder-wait", SECONDS, holder_wait),
     KEY("daemon", "unknown-holders", HOLDERS, unknown_holders),

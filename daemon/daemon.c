@@ -44,6 +44,7 @@ struct daemon {
     struct event *slow_timer;
     struct event *stop_timer;
     uint64_t stop_at; /* clock_milliseconds(); 0: not stopping */
+    bool blind;       /* changes of the domains are not told */
 };
 
 static void on_reconcile(evutil_socket_t fd, short what, void *context)
@@ -53,11 +54,23 @@ static void on_reconcile(evutil_socket_t fd, short what, void *context)
     reconcile(&daemon->state);
 }
 
+/* Told once when it begins, and once when it is over. */
+static void tell_of_changes(struct daemon *daemon, int r)
+{
+    if (r < 0 && !daemon->blind)
+        log_error("nobody tells which guests come and go: %s; is xenstored running? Until it is, "
+                  "guests are looked at every %d s and cannot be attached to",
+                  strerror(-r), RECONCILE_INTERVAL);
+    if (r == 0 && daemon->blind)
+        log_info("xenstored is there again");
+    daemon->blind = r < 0;
+}
+
 static void on_change(evutil_socket_t fd, short what, void *context)
 {
     struct daemon *daemon = context;
 
-    hypervisor_drain_changes(daemon->state.hypervisor);
+    tell_of_changes(daemon, hypervisor_drain_changes(daemon->state.hypervisor));
     reconcile(&daemon->state);
 }
 
@@ -163,7 +176,7 @@ static int setup_events(struct daemon *daemon)
     struct timeval interval = { .tv_sec = RECONCILE_INTERVAL };
 
     daemon->state.reconcile_event = event_new(base, -1, 0, on_reconcile, daemon);
-    daemon->slow_timer = event_new(base, -1, EV_PERSIST, on_reconcile, daemon);
+    daemon->slow_timer = event_new(base, -1, EV_PERSIST, on_change, daemon);
     daemon->stop_timer = event_new(base, -1, 0, on_stop_timer, daemon);
     daemon->changes = event_new(base, hypervisor_change_fd(daemon->state.hypervisor),
                                 EV_READ | EV_PERSIST, on_change, daemon);
@@ -258,13 +271,16 @@ static struct event_base *new_event_base(void)
 }
 
 /* Each builder holds the store's lock, after what the backend gives it. */
-static int setup_builder(struct state *state, const struct daemon_setup *setup)
+static int setup_builder(struct state *state, const struct config *config,
+                         const struct daemon_setup *setup)
 {
     int fd;
 
     if (!setup->builder)
         return 0;
     state->builder = *setup->builder;
+    /* A reload keeps the text, see keep_fixed(). */
+    state->builder.socket = config->builder_socket;
     fd = fcntl(store_created_lock(state->store), F_DUPFD_CLOEXEC,
                BUILDER_FD + 1 + BUILDER_EXTRA_MAX);
     if (fd < 0)
@@ -305,7 +321,7 @@ static int setup_state(struct daemon *daemon, const struct daemon_setup *setup)
         log_error("state directory %s: %s", config->state_dir, strerror(-r));
         return r;
     }
-    r = setup_builder(state, setup);
+    r = setup_builder(state, config, setup);
     if (r < 0)
         return r;
     if (setup->store_fault)

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "builder_spawn.h"
 #include "cleanup.h"
 #include "daemon.h"
 #include "hypervisor_sim.h"
@@ -228,7 +229,7 @@ static int run(struct config *config, struct sim_options *options)
         hypervisor_close(setup.hypervisor);
         return r;
     }
-    if (program)
+    if (program || config->builder_socket)
         setup.builder = &builder;
     else
         log_warning("no " BUILDER " beside this program: guests cannot be created");

@@ -129,6 +129,8 @@ static void keep_fixed(struct config *old, struct config *fresh)
         warn_of_restart("[daemon] state-dir");
     if (!same_text(old->socket, fresh->socket))
         warn_of_restart("[daemon] socket");
+    if (!same_text(old->builder_socket, fresh->builder_socket))
+        warn_of_restart("[daemon] builder-socket");
     if (old->connections != fresh->connections)
         warn_of_restart("[limits] connections");
     if (!same_list(old->pool_names, fresh->pool_names))
@@ -139,6 +141,7 @@ static void keep_fixed(struct config *old, struct config *fresh)
         warn_of_restart("[pool] guest-address");
     SWAP(old->state_dir, fresh->state_dir);
     SWAP(old->socket, fresh->socket);
+    SWAP(old->builder_socket, fresh->builder_socket);
     SWAP(old->connections, fresh->connections);
     SWAP(old->pool_names, fresh->pool_names);
     SWAP(old->pool_compatibles, fresh->pool_compatibles);

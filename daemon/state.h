@@ -46,7 +46,7 @@ struct state {
     struct segments segments;
     struct guests guests;
     struct created_list created;  /* of the guests, those that xenshmd created */
-    struct builder_setup builder; /* program NULL: guests cannot be created */
+    struct builder_setup builder; /* empty: guests cannot be created */
     size_t builders;              /* at work */
     struct builder_list leaving;  /* through with their work */
     const char *compatible;       /* of segments in the device trees of guests */

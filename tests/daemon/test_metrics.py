@@ -338,7 +338,7 @@ class State(MetricsTest):
         self.call("guest.list")
         self.attach("beta", name="stuck")
         # It is tried again every few seconds: more often than the looks below may take.
-        for after in range(1, 16):
+        for after in range(1, 41):
             self.call("sim.fail", operation="unmap", after=after)
         with self.refused("HYPERVISOR_FAILED"):
             self.detach("beta")

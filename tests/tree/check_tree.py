@@ -14,10 +14,11 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 LEVELS = [
     {"pool", "pool_runs", "window", "uio_open", "scrub", "config", "config_keys",
      "config_segment", "config_value", "access", "hypervisor", "hypervisor_xen", "hypervisor_xen_private", "hypervisor_xen_config",
-     "hypervisor_xen_store", "hypervisor_sim",
+     "hypervisor_xen_connection", "hypervisor_xen_store", "hypervisor_sim",
      "hypervisor_sim_private", "sim_domains", "sim_faults", "sim_world", "sim_guest", "builder", "store_file",
      "owner", "quota", "audit", "audit_limit", "audit_journal",
-     "created", "created_facts", "metrics", "exposition", "schema", "outgoing", "process"},
+     "created", "created_facts", "metrics", "exposition", "schema", "outgoing", "process",
+     "builder_connect", "builder_spawn"},
     {"segment", "guest", "guest_private", "guest_call", "guest_wait", "guest_window", "mapping", "publish",
      "opening"},
     {"operation", "state", "store", "store_text", "describe", "describe_schema", "events", "progress", "tell", "holders",
@@ -42,7 +43,7 @@ BUILDER_LEVELS = [
     {"plan"},
     {"backend", "backend_sim", "backend_sim_config", "backend_xen", "backend_xen_config",
      "backend_xen_destroy", "backend_xen_log", "backend_xen_private"},
-    {"create", "end"},
+    {"create", "end", "keeper"},
     {"main"},
 ]
 BUILDER_LEVEL = {name: number for number, names in enumerate(BUILDER_LEVELS) for name in names}
