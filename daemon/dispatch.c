@@ -23,6 +23,7 @@ struct batch {
     struct evbuffer *replies; /* as text: trees would need ten times as much */
     size_t pending;
     bool subscribes; /* events wait until the replies are out */
+    bool lost;       /* there was no memory for a reply: none goes out */
 };
 
 static void batch_free(struct batch *batch)
@@ -33,17 +34,24 @@ static void batch_free(struct batch *batch)
     free(batch);
 }
 
+/* A batch of notifications gets no reply at all. */
+static void batch_send(struct batch *batch)
+{
+    if (evbuffer_get_length(batch->replies) > 0 && evbuffer_add(batch->replies, "]\n", 2) < 0)
+        batch->lost = true;
+    if (batch->lost)
+        connection_send(batch->connection, NULL);
+    else if (evbuffer_get_length(batch->replies) > 0)
+        connection_send_text(batch->connection, batch->replies);
+}
+
 static void batch_release(struct batch *batch)
 {
     struct connection *connection = batch->connection;
 
     if (--batch->pending > 0)
         return;
-    /* A batch of notifications gets no reply at all. */
-    if (evbuffer_get_length(batch->replies) > 0) {
-        evbuffer_add(batch->replies, "]\n", 2);
-        connection_send_text(connection, batch->replies);
-    }
+    batch_send(batch);
     if (batch->subscribes)
         connection_release_events(connection);
     batch_free(batch);
@@ -55,12 +63,10 @@ static void batch_add(struct batch *batch, json_t *reply)
     _cleanup_(cleanup_free) char *text = reply ? message_text(reply) : NULL;
 
     json_decref(reply);
-    if (!text) {
-        log_error("out of memory: a reply is lost");
-        return;
-    }
-    evbuffer_add(batch->replies, evbuffer_get_length(batch->replies) ? "," : "[", 1);
-    evbuffer_add(batch->replies, text, strlen(text));
+    if (!text ||
+        evbuffer_add(batch->replies, evbuffer_get_length(batch->replies) ? "," : "[", 1) < 0 ||
+        evbuffer_add(batch->replies, text, strlen(text)) < 0)
+        batch->lost = true;
 }
 
 static void answer(struct connection *connection, struct batch *batch, json_t *reply)
@@ -142,9 +148,13 @@ int request_subscribe(struct request *request, events_set types)
     return r;
 }
 
+/* What was done, but cannot be told for want of memory, has not been refused: no answer at all. */
 void request_done(void *context, json_t *result, const struct error *error)
 {
-    request_finish(context, result, error);
+    if (result || error->code)
+        request_finish(context, result, error);
+    else
+        request_end(context, MESSAGE_INTERNAL_ERROR, NULL);
 }
 
 void request_finish(struct request *request, json_t *result, const struct error *error)
