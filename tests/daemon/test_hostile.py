@@ -371,5 +371,49 @@ time.sleep(600)
         client.close()
 
 
+def is_sanitized():
+    with open(shutil.which(XENSHMD_SIM), "rb") as program:
+        return b"AddressSanitizer" in program.read()
+
+
+@unittest.skipIf(is_sanitized(), "a sanitizer needs all of the address space")
+class LittleMemory(HostileTest):
+    """The limits are far off, the memory is not."""
+
+    config = "[limits]\nline-memory = 1G\nreply-memory = 1G\n"
+    room = 100 * MIB
+
+    def begin(self, *options):
+        wrapper = self.folder / "little"
+        wrapper.write_text(f"#!/bin/sh\nexec prlimit --as={self.room} {XENSHMD_SIM} \"$@\"\n",
+                           encoding="utf-8")
+        wrapper.chmod(0o755)
+        self.daemon = self.start(*options, config=self.config, program=str(wrapper))
+        self.client = self.connect(self.daemon)
+        self.call = self.client.call
+
+    def test_clients_are_cut_off_and_no_more(self):
+        clients = self.crowd(700)
+        for client in clients:
+            with contextlib.suppress(OSError):
+                client.send(b"[" + b" " * (250 * KIB))
+        wait_until(lambda: "out of memory: a client is cut off" in self.daemon.log(), "it is short")
+        for client in clients:
+            client.close()
+        self.client.close()
+
+        def answers():
+            with contextlib.suppress(OSError, AssertionError), \
+                    Client(self.daemon.socket_path) as client:
+                return "version" in client.call("daemon.status")
+
+        wait_until(answers, "the daemon is there again")
+        self.client = self.connect(self.daemon)
+        self.call = self.client.call
+        self.check_rest()
+        self.attach("alpha")
+        self.agree()
+
+
 if __name__ == "__main__":
     unittest.main()
