@@ -106,7 +106,7 @@ int request_subscribe(struct request *request, events_set types);
  */
 void request_reply_text(struct request *request, struct evbuffer *text, size_t shared);
 /* As operation_done_fn; the context is the request. */
-void request_done(void *request, json_t *result, const struct error *error);
+void request_done(void *context, json_t *result, const struct error *error);
 
 /* A reply without parameters or waiting: result, or the error that is set. */
 void request_finish(struct request *request, json_t *result, const struct error *error);
