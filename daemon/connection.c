@@ -17,6 +17,7 @@
 #include "log.h"
 #include "message.h"
 #include "outgoing.h"
+#include "pace.h"
 
 /* Beyond these no more input of the connection is looked at. */
 #define CONNECTION_REQUESTS_MAX 32
@@ -66,6 +67,7 @@ struct connection {
     size_t held_for_events; /* connection_hold_events() */
     size_t requests;        /* held */
     bool reading;
+    bool unread;     /* something is there, to be received in its turn */
     bool processing; /* in process_lines(), which updates once at its end */
     bool drained;    /* no complete line is left in the frame */
     bool eof;        /* the client sends no more, but may still read */
@@ -77,12 +79,10 @@ static struct connection_queue *queue_of(struct connection *connection)
     return &connection->connections->queues[connection->peer.level == ACCESS_NONE];
 }
 
-static void next_turn(struct connection_queue *queue)
+static void next_turn(struct connection_queue *queue, struct timeval rest)
 {
-    static const struct timeval now = { 0 };
-
-    if (!TAILQ_EMPTY(&queue->list))
-        event_add(queue->turn, &now);
+    if (!TAILQ_EMPTY(&queue->list) && !event_pending(queue->turn, EV_TIMEOUT, NULL))
+        event_add(queue->turn, &rest);
 }
 
 static void enter_queue(struct connection *connection)
@@ -93,7 +93,8 @@ static void enter_queue(struct connection *connection)
         return;
     connection->queued = true;
     TAILQ_INSERT_TAIL(&queue->list, connection, queue_link);
-    next_turn(queue);
+    if (!queue->busy)
+        next_turn(queue, (struct timeval){ 0 });
 }
 
 static void leave_queue(struct connection *connection)
@@ -385,7 +386,7 @@ static bool is_heavy(const struct connection *connection)
 /* Closes if nothing more is to come; else goes on if there is room for more. */
 static void connection_update(struct connection *connection)
 {
-    bool waiting = connection->task.step || !connection->drained;
+    bool waiting = connection->task.step || !connection->drained || connection->unread;
 
     if (connection->fd < 0 || connection->processing)
         return;
@@ -551,19 +552,9 @@ static void process_lines(struct connection *connection, uint64_t time)
     connection_release(connection);
 }
 
-/* The line of one that is light is done at once, and what is more than that when others are done.
- */
-static void process_received(struct connection *connection)
+/* Takes in what there is, up to a bound. The connection may be closed afterwards. */
+static void receive(struct connection *connection)
 {
-    if (is_heavy(connection))
-        connection_update(connection);
-    else
-        process_lines(connection, 0);
-}
-
-static void on_readable(evutil_socket_t fd, short what, void *context)
-{
-    struct connection *connection = context;
     char *buffer;
     size_t room;
     ssize_t n;
@@ -573,7 +564,7 @@ static void on_readable(evutil_socket_t fd, short what, void *context)
         connection_close(connection);
         return;
     }
-    n = recv(fd, buffer, room < CONNECTION_READ ? room : CONNECTION_READ, 0);
+    n = recv(connection->fd, buffer, room < CONNECTION_READ ? room : CONNECTION_READ, 0);
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (n < 0) {
@@ -587,10 +578,20 @@ static void on_readable(evutil_socket_t fd, short what, void *context)
         frame_received(&connection->frame, (size_t)n);
     connection->drained = false;
     charge_input(connection);
-    connection_hold(connection);
     limit_memory(connection->connections);
-    if (connection->fd >= 0 && !connection->ended)
-        process_received(connection);
+}
+
+/* The line of one that is light is done at once; more than that waits for its turn, unread. */
+static void on_readable(evutil_socket_t fd, short what, void *context)
+{
+    struct connection *connection = context;
+
+    connection_hold(connection);
+    connection->unread = is_heavy(connection);
+    if (!connection->unread)
+        receive(connection);
+    if (connection->fd >= 0 && !connection->ended && !is_heavy(connection))
+        process_lines(connection, 0);
     connection_release(connection);
 }
 
@@ -599,16 +600,22 @@ static void on_turn(evutil_socket_t fd, short what, void *context)
 {
     struct connection_queue *queue = context;
     struct connection *connection = TAILQ_FIRST(&queue->list);
+    struct pace pace = pace_begin();
 
     if (!connection)
         return;
+    queue->busy = true;
     leave_queue(connection);
     connection_hold(connection);
     limit_memory(connection->connections);
+    if (connection->unread && connection->fd >= 0 && !connection->ended)
+        receive(connection);
+    connection->unread = false;
     if (connection->fd >= 0)
         process_lines(connection, CONNECTION_TIME);
     connection_release(connection);
-    next_turn(queue);
+    queue->busy = false;
+    next_turn(queue, pace_rest(pace));
 }
 
 /* Makes what all connections share. Returns 0 or -ENOMEM. */

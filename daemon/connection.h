@@ -38,6 +38,7 @@ TAILQ_HEAD(connection_list, connection);
 struct connection_queue {
     struct connection_list list;
     struct event *turn; /* NULL before the first */
+    bool busy;          /* in a turn */
 };
 
 struct connections {

@@ -11,6 +11,7 @@
 #include "clock.h"
 #include "listing_text.h"
 #include "message.h"
+#include "pace.h"
 
 /* What one turn of the loop gives to all listings together. */
 #define LISTING_SLICE 2000 /* microseconds */
@@ -225,11 +226,10 @@ static bool is_busy(const struct listing *listing)
     return listing->making || listing->made || !TAILQ_EMPTY(&listing->arriving);
 }
 
-static void start_turn(struct listings *listings)
+static void next_turn(struct listings *listings, struct timeval rest)
 {
-    static const struct timeval next_turn = { 0 };
-
-    event_add(listings->turn, &next_turn);
+    if (!TAILQ_EMPTY(&listings->busy) && !event_pending(listings->turn, EV_TIMEOUT, NULL))
+        event_add(listings->turn, &rest);
 }
 
 /* One slice to the listing that waited longest. */
@@ -237,6 +237,7 @@ static void turn(evutil_socket_t fd, short what, void *context)
 {
     struct listings *listings = context;
     struct listing *listing = TAILQ_FIRST(&listings->busy);
+    struct pace pace = pace_begin();
 
     if (!listing)
         return;
@@ -246,8 +247,7 @@ static void turn(evutil_socket_t fd, short what, void *context)
         TAILQ_INSERT_TAIL(&listings->busy, listing, link);
     else
         TAILQ_INSERT_TAIL(&listings->idle, listing, link);
-    if (!TAILQ_EMPTY(&listings->busy))
-        start_turn(listings);
+    next_turn(listings, pace_rest(pace));
 }
 
 /* ---- the listings */
@@ -319,7 +319,7 @@ static struct listing *get(struct request *request, const struct listing_kind *k
         return NULL;
     TAILQ_REMOVE(&listings->idle, listing, link);
     TAILQ_INSERT_TAIL(&listings->busy, listing, link);
-    start_turn(listings);
+    next_turn(listings, (struct timeval){ 0 });
     return listing;
 }
 

@@ -102,6 +102,8 @@ enum operation_turn create_undo(struct create *create)
     memcpy(request.uuid, create->uuid, DOMAIN_UUID_SIZE);
     give_guest_back(create);
     create->phase = CREATE_UNDONE;
+    /* Of the segment reserved last, when it was not wanted any more. */
+    suboperation_drop(create->sub);
     create->sub = suboperation_new(&create->operation);
     /* Without memory lifecycle_apply() does it. */
     if (!create->sub)
