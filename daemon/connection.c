@@ -521,7 +521,7 @@ static bool may_go_on(const struct connection *connection)
 {
     if (connection->fd < 0 || connection->blocked || (connection->ended && !connection->task.step))
         return false;
-    /* process_lines()'s own hold is not a request. */
+    /* The hold of whoever has lines processed is not a request. */
     return connection->requests <= CONNECTION_REQUESTS_MAX && !output_full(connection);
 }
 
@@ -534,12 +534,11 @@ static void charge_time(struct connection *connection, uint64_t started)
         connection->heavy_until = clock_milliseconds() + spent * CONNECTION_PENALTY / 1000;
 }
 
-/* Works on the complete lines, for `time` in milliseconds; 0: on one line. */
+/* Works on the complete lines, for `time` in milliseconds; 0: on one line. To be held, once. */
 static void process_lines(struct connection *connection, uint64_t time)
 {
     uint64_t end = clock_milliseconds() + time, started = clock_thread_microseconds();
 
-    connection_hold(connection);
     connection->processing = true;
     while (may_go_on(connection) && process_one(connection) &&
            (time > 0 && clock_milliseconds() < end))
@@ -549,7 +548,6 @@ static void process_lines(struct connection *connection, uint64_t time)
     charge_input(connection);
     charge_time(connection, started);
     connection->processing = false;
-    connection_release(connection);
 }
 
 /* Takes in what there is, up to a bound. The connection may be closed afterwards. */
