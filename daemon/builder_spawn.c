@@ -14,8 +14,6 @@
 
 #include "cleanup.h"
 
-extern char **environ;
-
 char *builder_find(const char *name)
 {
     char self[PATH_MAX], *path = NULL;

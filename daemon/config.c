@@ -51,6 +51,8 @@ int config_init(struct config *config)
         .builders = 4,
         .quotas = { .connections = 256, .segments = 1024, .requests = 64 },
         .event_backlog = 2 * 1024 * 1024,
+        .line_memory = 4 * 1024 * 1024,
+        .reply_memory = 4 * 1024 * 1024,
         .pool_names = config_split_list("shared_mem*"),
         .pool_compatibles = config_split_list(""),
     };

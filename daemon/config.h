@@ -53,9 +53,10 @@ struct config {
     char *guest_compatible;
     uint64_t connections, segments, attachments, operations, builders;
     struct quotas quotas;
-    uint64_t event_backlog;  /* bytes */
-    char **pool_names;       /* NULL-terminated */
-    char **pool_compatibles; /* NULL-terminated */
+    uint64_t event_backlog;             /* bytes */
+    uint64_t line_memory, reply_memory; /* bytes */
+    char **pool_names;                  /* NULL-terminated */
+    char **pool_compatibles;            /* NULL-terminated */
     struct config_pool *pools;
     size_t pool_count;
     struct config_order *orders; /* as in the file */

@@ -19,6 +19,7 @@ enum kind {
     QUOTA,
     QUOTA_SIZE,
     BACKLOG,
+    MEMORY,
     SECONDS,
     TIMEOUT,
     COMPATIBLE,
@@ -57,6 +58,8 @@ static const struct key keys[] = {
     KEY("limits", "operations", COUNT, operations),
     KEY("limits", "builders", COUNT, builders),
     KEY("limits", "event-backlog", BACKLOG, event_backlog),
+    KEY("limits", "line-memory", MEMORY, line_memory),
+    KEY("limits", "reply-memory", MEMORY, reply_memory),
     KEY("quotas", "connections", QUOTA, quotas.connections),
     KEY("quotas", "segments", QUOTA, quotas.segments),
     KEY("quotas", "memory", QUOTA_SIZE, quotas.memory),
@@ -141,6 +144,8 @@ static int set_key(struct config *config, const struct key *key, const char *val
         return config_set_number(target, value, 1, 1000000, 1);
     case BACKLOG:
         return config_set_size(target, value, 64 * 1024, 64 * 1024 * 1024);
+    case MEMORY:
+        return config_set_size(target, value, 1024 * 1024, 1024 * 1024 * 1024);
     case SECONDS:
         return config_set_number(target, value, 0, 3600, 1000);
     case TIMEOUT:
@@ -198,6 +203,7 @@ static void show_key(const struct config *config, const struct key *key, FILE *o
         show_quota(key, *(const uint64_t *)value, out);
         break;
     case BACKLOG:
+    case MEMORY:
         config_show_size(out, key->name, *(const uint64_t *)value);
         break;
     case COUNT:

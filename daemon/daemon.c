@@ -8,12 +8,14 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <event2/event.h>
 
 #include "cleanup.h"
 #include "clock.h"
 #include "listener.h"
+#include "listing.h"
 #include "log.h"
 #include "methods.h"
 #include "reconcile.h"
@@ -278,13 +280,13 @@ static int setup_builder(struct state *state, const struct config *config,
 
     if (!setup->builder)
         return 0;
-    state->builder = *setup->builder;
-    /* A reload keeps the text, see keep_fixed(). */
-    state->builder.socket = config->builder_socket;
     fd = fcntl(store_created_lock(state->store), F_DUPFD_CLOEXEC,
                BUILDER_FD + 1 + BUILDER_EXTRA_MAX);
     if (fd < 0)
         return -errno;
+    state->builder = *setup->builder;
+    /* A reload keeps the text, see keep_fixed(). */
+    state->builder.socket = config->builder_socket;
     state->builder.extra[state->builder.extra_count++] = fd;
     return 0;
 }
@@ -357,6 +359,8 @@ static void setup_dispatcher(struct daemon *daemon, const struct daemon_setup *s
         .closed_context = daemon,
     };
     TAILQ_INIT(&daemon->connections.list);
+    budget_init(&daemon->connections.input, &daemon->state.limits.line_memory);
+    budget_init(&daemon->connections.output, &daemon->state.limits.reply_memory);
 }
 
 static void free_event(struct event *event)
@@ -377,6 +381,7 @@ static void daemon_clear(struct daemon *daemon)
     orders_clear(&state->orders);
     if (daemon->connections.base)
         connections_clear(&daemon->connections);
+    listings_free(daemon->dispatcher.listings);
     segments_clear(&state->segments);
     guests_clear(&state->guests);
     created_list_clear(&state->created);
@@ -385,6 +390,9 @@ static void daemon_clear(struct daemon *daemon)
         pool_free(state->pools[i].pool);
     free(state->pools);
     store_close(state->store);
+    /* The last one is ours: as long as it is open, the store is in use. */
+    if (state->builder.extra_count > 0)
+        close(state->builder.extra[state->builder.extra_count - 1]);
     free_event(daemon->signals[0]);
     free_event(daemon->signals[1]);
     reload_clear(&daemon->reload);
@@ -421,7 +429,9 @@ int daemon_run(const struct daemon_setup *setup)
         reconcile(&daemon.state);
         r = setup_listener(&daemon);
     }
-    if (r == 0)
+    if (r == 0 && setup->loop)
+        r = setup->loop(setup->loop_context, &daemon.state, &daemon.connections);
+    else if (r == 0)
         event_base_dispatch(daemon.state.base);
     else
         log_error("cannot start: %s", strerror(-r));

@@ -11,6 +11,7 @@
 #include "clock.h"
 #include "log.h"
 #include "message.h"
+#include "weight.h"
 
 /*
  * The replies of a batch go out together, when the last one is there. Its requests are started one
@@ -22,6 +23,7 @@ struct batch {
     json_t *requests;         /* array; owned */
     size_t next;              /* the first that is not started */
     struct evbuffer *replies; /* as text: trees would need ten times as much */
+    size_t shared;            /* bytes of them that others have, too */
     size_t pending;
     bool subscribes; /* events wait until the replies are out */
 };
@@ -43,12 +45,22 @@ static void batch_release(struct batch *batch)
     /* A batch of notifications gets no reply at all. */
     if (evbuffer_get_length(batch->replies) > 0) {
         evbuffer_add(batch->replies, "]\n", 2);
-        connection_send_text(connection, batch->replies);
+        connection_send_text(connection, batch->replies, batch->shared);
     }
+    connection_collects(connection, 0);
     if (batch->subscribes)
         connection_release_events(connection);
     batch_free(batch);
     connection_release(connection);
+}
+
+/* All of the text is taken out of the buffer. */
+static void batch_add_text(struct batch *batch, struct evbuffer *text, size_t shared)
+{
+    evbuffer_add(batch->replies, evbuffer_get_length(batch->replies) ? "," : "[", 1);
+    evbuffer_add_buffer(batch->replies, text);
+    batch->shared += shared;
+    connection_collects(batch->connection, evbuffer_get_length(batch->replies) - batch->shared);
 }
 
 static void batch_add(struct batch *batch, json_t *reply)
@@ -62,6 +74,7 @@ static void batch_add(struct batch *batch, json_t *reply)
     }
     evbuffer_add(batch->replies, evbuffer_get_length(batch->replies) ? "," : "[", 1);
     evbuffer_add(batch->replies, text, strlen(text));
+    connection_collects(batch->connection, evbuffer_get_length(batch->replies) - batch->shared);
 }
 
 static void answer(struct connection *connection, struct batch *batch, json_t *reply)
@@ -143,6 +156,44 @@ void request_reply_descriptor(struct request *request, json_t *result, int fd)
     record(request, 0, reply);
     connection_send_descriptor(request->connection, reply, fd);
     request_free(request);
+}
+
+/* The reply around the text of its result. Returns 0 or -1 without memory. */
+static int wrap_text(json_t *id, struct evbuffer *text, struct evbuffer *reply)
+{
+    _cleanup_(cleanup_free) char *id_text = message_text(id);
+
+    return id_text && evbuffer_add_printf(reply, "{\"jsonrpc\":\"2.0\",\"result\":") > 0 &&
+                   evbuffer_add_buffer(reply, text) == 0 &&
+                   evbuffer_add_printf(reply, ",\"id\":%s}", id_text) > 0
+               ? 0
+               : -1;
+}
+
+static void answer_text(struct request *request, struct evbuffer *reply, size_t shared)
+{
+    if (request->batch) {
+        batch_add_text(request->batch, reply, shared);
+        return;
+    }
+    evbuffer_add(reply, "\n", 1);
+    connection_send_text(request->connection, reply, shared);
+}
+
+void request_reply_text(struct request *request, struct evbuffer *text, size_t shared)
+{
+    struct evbuffer *reply = evbuffer_new();
+
+    if (!reply || (request->id && wrap_text(request->id, text, reply) < 0)) {
+        request_reply(request, NULL);
+    } else {
+        count(request->state, request->number, 0, request->taken_at);
+        if (request->id)
+            answer_text(request, reply, shared);
+        request_free(request);
+    }
+    if (reply)
+        evbuffer_free(reply);
 }
 
 int request_subscribe(struct request *request, events_set types)
@@ -394,7 +445,7 @@ void dispatch_line(struct connection *connection, const char *line, size_t lengt
     uint64_t taken_at = clock_microseconds();
     struct error error = { 0 };
 
-    if (message_parse(line, length, &value, &error) != 0)
+    if (weight_check(line, length, &error) != 0 || message_parse(line, length, &value, &error) != 0)
         refuse(connection, NULL, &error);
     else if (json_is_array(value))
         dispatch_batch(connection, value, taken_at);

@@ -7,6 +7,8 @@
  */
 #pragma once
 
+#include <sys/queue.h>
+
 #include <jansson.h>
 
 #include "access.h"
@@ -17,6 +19,8 @@
 #include "state.h"
 
 struct request;
+struct listings;
+struct evbuffer;
 
 /* Room for the struct that a method's fields decode into; each method asserts that it fits. */
 #define METHOD_ARGS_MAX 512
@@ -46,6 +50,7 @@ struct dispatcher {
     uint64_t started_at;            /* clock_milliseconds() */
     double start_time;              /* the same moment in seconds of Unix time */
     uint64_t max_connections;
+    struct listings *listings; /* NULL before the first one, see listing.h */
 };
 
 /* A call in progress. */
@@ -62,6 +67,7 @@ struct request {
     json_t *id;               /* in message; NULL: a notification */
     LIST_ENTRY(request) link; /* in dispatcher.changes, if `changes` */
     bool changes;
+    TAILQ_ENTRY(request) waiting; /* of a listing's, while it waits for that */
     _Alignas(8) char args[METHOD_ARGS_MAX];
 };
 
@@ -94,8 +100,13 @@ void request_reply_descriptor(struct request *request, json_t *result, int fd);
  * after the request's reply. Returns 0 or -ENOMEM.
  */
 int request_subscribe(struct request *request, events_set types);
+/*
+ * With the text of the result, which is taken out of the buffer. `shared`: bytes in it that are
+ * kept for others as well.
+ */
+void request_reply_text(struct request *request, struct evbuffer *text, size_t shared);
 /* As operation_done_fn; the context is the request. */
-void request_done(void *request, json_t *result, const struct error *error);
+void request_done(void *context, json_t *result, const struct error *error);
 
 /* A reply without parameters or waiting: result, or the error that is set. */
 void request_finish(struct request *request, json_t *result, const struct error *error);

@@ -57,7 +57,7 @@ static json_t *describe_result(struct create *create, const struct created *crea
 enum operation_turn create_finish(struct create *create)
 {
     struct state *state = create->operation.state;
-    struct created *created = create_find(create);
+    struct created *created = create_record(create);
     json_t *result;
 
     building_dismiss(&create->building);
@@ -102,6 +102,8 @@ enum operation_turn create_undo(struct create *create)
     memcpy(request.uuid, create->uuid, DOMAIN_UUID_SIZE);
     give_guest_back(create);
     create->phase = CREATE_UNDONE;
+    /* Of the segment reserved last, when it was not wanted any more. */
+    suboperation_drop(create->sub);
     create->sub = suboperation_new(&create->operation);
     /* Without memory lifecycle_apply() does it. */
     if (!create->sub)
@@ -129,7 +131,7 @@ enum operation_turn create_undone(struct create *create)
 static enum operation_turn restart_failed(struct create *create)
 {
     struct state *state = create->operation.state;
-    struct created *created = create_find(create);
+    struct created *created = create_record(create);
     bool last = !created->unwanted && ++created->failures >= RESTART_TRIES;
     char uuid[UUID_TEXT_SIZE];
 

@@ -76,11 +76,11 @@ static enum operation_turn reclaim_step(struct operation *operation)
     /* It may have stood in the way of a standing order. */
     if (operation->state->orders.count > 0)
         state_request_reconcile(operation->state);
-    if (r == 0)
+    if (r == 0) {
         events_emit(&operation->state->events, "attachment.detached",
                     json_incref(reclaim->attachment));
-    if (r == 0)
         log_result(reclaim);
+    }
     /* What was only reserved is nobody's news. */
     if (r == 0 && operation->identity.domid != 0)
         audit_own("attachment.detached", reclaim->guest, operation->segment, reclaim->size, 0);

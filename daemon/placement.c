@@ -43,13 +43,13 @@ static bool is_roomier(const struct state_pool *a, const struct state_pool *b)
     return free_a > free_b || (free_a == free_b && a->frames.count > b->frames.count);
 }
 
-/* Which numbers to name: those of the pool with the largest free run, of several the largest. */
+/* Which pool to name: the one with the largest free run, of several the largest. There is one. */
 static const struct state_pool *roomiest(const struct state *state)
 {
-    const struct state_pool *best = NULL;
+    const struct state_pool *best = &state->pools[0];
 
-    for (size_t i = 0; i < state->pool_count; i++)
-        if (!best || is_roomier(&state->pools[i], best))
+    for (size_t i = 1; i < state->pool_count; i++)
+        if (is_roomier(&state->pools[i], best))
             best = &state->pools[i];
     return best;
 }
@@ -241,6 +241,7 @@ static bool has_extended_regions(const char *version)
 {
     unsigned major = 0, minor = 0;
 
+    /* NOLINTNEXTLINE(cert-err34-c): Xen's own text */
     return sscanf(version, "%u.%u", &major, &minor) != 2 || major < 4 || (major == 4 && minor < 21);
 }
 

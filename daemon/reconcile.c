@@ -66,7 +66,7 @@ static int load_attachment(struct state *state, struct segment *segment,
         r = -EEXIST;
     if (r == 0)
         r = attachment_new(&state->segments, segment, &stored->identity, &attachment);
-    if (r < 0)
+    if (r)
         return r;
     await_guest(state, guest, stored);
     attachment->first = stored->first;

@@ -37,6 +37,8 @@ void reload_apply_limits(struct reload *reload)
         .restart_grace = config->restart_grace,
         .builders = config->builders,
         .builder_timeout = config->builder_timeout,
+        .line_memory = config->line_memory,
+        .reply_memory = config->reply_memory,
         .overflow_wait = config->overflow_wait,
         .quotas = config->quotas,
     };

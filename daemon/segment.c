@@ -74,6 +74,15 @@ struct segment *segment_next(struct segment *segment)
     return RB_NEXT(segment_tree, NULL, segment);
 }
 
+struct segment *segment_after(struct segments *segments, const char *name)
+{
+    struct segment key, *segment;
+
+    snprintf(key.name, sizeof(key.name), "%s", name);
+    segment = RB_NFIND(segment_tree, &segments->tree, &key);
+    return segment && strcmp(segment->name, name) == 0 ? segment_next(segment) : segment;
+}
+
 /*
  * Epochs are microseconds of the host's uptime: they grow across restarts of the daemon without
  * being stored, and neither segments nor guests outlive a boot of the host.

@@ -111,6 +111,8 @@ void segments_clear(struct segments *segments);
 struct segment *segment_find(struct segments *segments, const char *name);
 struct segment *segment_first(struct segments *segments);
 struct segment *segment_next(struct segment *segment);
+/* The first whose name comes after this one, which need not be there; or NULL. */
+struct segment *segment_after(struct segments *segments, const char *name);
 
 /*
  * A new segment without pages. `name` is valid and not in use. The epoch is later than that of

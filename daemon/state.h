@@ -28,6 +28,8 @@ struct state_limits {
     uint64_t segments;
     uint64_t attachments;     /* of one guest */
     uint64_t operations;      /* under way or waiting */
+    uint64_t line_memory;     /* bytes, see connections.input */
+    uint64_t reply_memory;    /* bytes, see connections.output */
     uint64_t overflow_wait;   /* milliseconds, see connections.overflow_wait */
     uint64_t holder_wait;     /* milliseconds that an allocation waits for unknown holders */
     bool unknown_holders;     /* allocate in spite of them */

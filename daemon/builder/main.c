@@ -111,7 +111,7 @@ int main(int argc, char **argv)
     }
     keep_descriptors();
     reset_signals();
-    r = serve(&conversation, &error);
+    serve(&conversation, &error);
     if (error.code)
         conversation_refuse(&error);
     conversation_close(&conversation);

@@ -328,6 +328,8 @@ attachments = 2
 operations = 3
 builders = 5
 event-backlog = 65537
+line-memory = 5M
+reply-memory = 6M
 
 [quotas]
 connections = 6

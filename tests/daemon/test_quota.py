@@ -239,7 +239,9 @@ class ManyWays(QuotaTest):
         self.over(self.alice)
         self.reload(GROUPS + "[quotas]\nsegments = 4\nmemory = 4K\n")
         self.over(self.alice)
-        self.reload(GROUPS + "[quotas]\nsegments = none\n")
+        self.reload(GROUPS + "[quotas]\nsegments = none\nmemory = 1G\n")
+        self.assertEqual(self.alice.call("daemon.status")["quotas"],
+                         {"connections": 256, "segments": 0, "memory": 1 << 30, "requests": 64})
         self.fill(self.alice, "more", 10)
 
 

@@ -16,6 +16,7 @@ LEVELS = [
      "config_segment", "config_value", "access", "hypervisor", "hypervisor_xen", "hypervisor_xen_private", "hypervisor_xen_config",
      "hypervisor_xen_connection", "hypervisor_xen_store", "hypervisor_sim",
      "hypervisor_sim_private", "sim_domains", "sim_faults", "sim_world", "sim_guest", "builder", "store_file",
+     "budget", "listing_text", "pace", "weight",
      "owner", "quota", "audit", "audit_limit", "audit_journal",
      "created", "created_facts", "metrics", "exposition", "schema", "outgoing", "process",
      "builder_connect", "builder_spawn"},
@@ -29,7 +30,8 @@ LEVELS = [
      "operation_create_end", "operation_create_segments", "operation_end", "suboperation", "building",
      "attachment_wait", "store_created", "closing", "operation_segment_open"},
     {"lifecycle", "reconcile", "connection"},
-    {"dispatch", "audit_request", "methods", "metrics_families", "metrics_requests", "metrics_state", "share_params"},
+    {"listing",
+     "dispatch", "audit_request", "methods", "metrics_families", "metrics_requests", "metrics_state", "share_params"},
     {"service", "listener", "options", "reload", "daemon"},
     {"main", "main_sim"},
 ]
