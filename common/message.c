@@ -5,19 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-int message_parse(const char *line, size_t length, json_t **ret_value, struct error *error)
-{
-    json_error_t why;
-    json_t *value;
-
-    value = json_loadb(line, length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &why);
-    if (!value)
-        return error_set(error, MESSAGE_PARSE_ERROR, "Parse error at byte %d: %s", why.position,
-                         why.text);
-    *ret_value = value;
-    return 0;
-}
-
 static int invalid_request(struct error *error, const char *why)
 {
     return error_set(error, MESSAGE_INVALID_REQUEST, "Invalid Request: %s", why);

@@ -68,7 +68,7 @@ struct builder_setup {
      * More descriptors for it, from BUILDER_FD + 1 on: the simulator's world and its bell; and one
      * that it only holds, see store_created_lock().
      */
-    int extra[BUILDER_EXTRA_MAX];
+    int extra[BUILDER_EXTRA_MAX]; /* the daemon's, once it runs: it closes them */
     size_t extra_count;
 };
 

@@ -756,8 +756,8 @@ void connection_send(struct connection *connection, json_t *message)
 void connection_send_descriptor(struct connection *connection, json_t *message, int fd)
 {
     _cleanup_(cleanup_close) int owned = fd;
-    bool wanted = message && connection->fd >= 0;
-    _cleanup_(cleanup_free) char *text = wanted ? message_text(message) : NULL;
+    bool wanted = connection->fd >= 0;
+    _cleanup_(cleanup_free) char *text = wanted && message ? message_text(message) : NULL;
     size_t length;
 
     json_decref(message);

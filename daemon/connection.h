@@ -82,7 +82,10 @@ const struct access_peer *connection_peer(const struct connection *connection);
 void connection_hold(struct connection *connection);
 void connection_release(struct connection *connection);
 
-/* Sends one message (stolen; NULL is dropped) as one line, or drops it when the client is gone. */
+/*
+ * Sends one message (stolen) as one line, or drops it when the client is gone. NULL: memory was
+ * short for it; the client is cut off, since it would wait for ever.
+ */
 void connection_send(struct connection *connection, json_t *message);
 /*
  * The same with a descriptor (taken over; -1: none), which goes with the first byte of the line.

@@ -291,6 +291,13 @@ static int setup_builder(struct state *state, const struct config *config,
     return 0;
 }
 
+/* Those of the backend, too, which are copies made for builders. */
+static void clear_builder(struct state *state)
+{
+    while (state->builder.extra_count > 0)
+        close(state->builder.extra[--state->builder.extra_count]);
+}
+
 static int setup_state(struct daemon *daemon, const struct daemon_setup *setup)
 {
     const struct config *config = &daemon->reload.config;
@@ -390,9 +397,7 @@ static void daemon_clear(struct daemon *daemon)
         pool_free(state->pools[i].pool);
     free(state->pools);
     store_close(state->store);
-    /* The last one is ours: as long as it is open, the store is in use. */
-    if (state->builder.extra_count > 0)
-        close(state->builder.extra[state->builder.extra_count - 1]);
+    clear_builder(state);
     free_event(daemon->signals[0]);
     free_event(daemon->signals[1]);
     reload_clear(&daemon->reload);

@@ -26,6 +26,7 @@ struct batch {
     size_t shared;            /* bytes of them that others have, too */
     size_t pending;
     bool subscribes; /* events wait until the replies are out */
+    bool lost;       /* there was no memory for a reply: none goes out */
 };
 
 static void batch_free(struct batch *batch)
@@ -36,17 +37,24 @@ static void batch_free(struct batch *batch)
     free(batch);
 }
 
+/* A batch of notifications gets no reply at all. */
+static void batch_send(struct batch *batch)
+{
+    if (evbuffer_get_length(batch->replies) > 0 && evbuffer_add(batch->replies, "]\n", 2) < 0)
+        batch->lost = true;
+    if (batch->lost)
+        connection_send(batch->connection, NULL);
+    else if (evbuffer_get_length(batch->replies) > 0)
+        connection_send_text(batch->connection, batch->replies, batch->shared);
+}
+
 static void batch_release(struct batch *batch)
 {
     struct connection *connection = batch->connection;
 
     if (--batch->pending > 0)
         return;
-    /* A batch of notifications gets no reply at all. */
-    if (evbuffer_get_length(batch->replies) > 0) {
-        evbuffer_add(batch->replies, "]\n", 2);
-        connection_send_text(connection, batch->replies, batch->shared);
-    }
+    batch_send(batch);
     connection_collects(connection, 0);
     if (batch->subscribes)
         connection_release_events(connection);
@@ -57,8 +65,9 @@ static void batch_release(struct batch *batch)
 /* All of the text is taken out of the buffer. */
 static void batch_add_text(struct batch *batch, struct evbuffer *text, size_t shared)
 {
-    evbuffer_add(batch->replies, evbuffer_get_length(batch->replies) ? "," : "[", 1);
-    evbuffer_add_buffer(batch->replies, text);
+    if (evbuffer_add(batch->replies, evbuffer_get_length(batch->replies) ? "," : "[", 1) < 0 ||
+        evbuffer_add_buffer(batch->replies, text) < 0)
+        batch->lost = true;
     batch->shared += shared;
     connection_collects(batch->connection, evbuffer_get_length(batch->replies) - batch->shared);
 }
@@ -68,12 +77,10 @@ static void batch_add(struct batch *batch, json_t *reply)
     _cleanup_(cleanup_free) char *text = reply ? message_text(reply) : NULL;
 
     json_decref(reply);
-    if (!text) {
-        log_error("out of memory: a reply is lost");
-        return;
-    }
-    evbuffer_add(batch->replies, evbuffer_get_length(batch->replies) ? "," : "[", 1);
-    evbuffer_add(batch->replies, text, strlen(text));
+    if (!text ||
+        evbuffer_add(batch->replies, evbuffer_get_length(batch->replies) ? "," : "[", 1) < 0 ||
+        evbuffer_add(batch->replies, text, strlen(text)) < 0)
+        batch->lost = true;
     connection_collects(batch->connection, evbuffer_get_length(batch->replies) - batch->shared);
 }
 
@@ -208,9 +215,13 @@ int request_subscribe(struct request *request, events_set types)
     return r;
 }
 
+/* What was done, but cannot be told for want of memory, has not been refused: no answer at all. */
 void request_done(void *context, json_t *result, const struct error *error)
 {
-    request_finish(context, result, error);
+    if (result || error->code)
+        request_finish(context, result, error);
+    else
+        request_end(context, MESSAGE_INTERNAL_ERROR, NULL);
 }
 
 void request_finish(struct request *request, json_t *result, const struct error *error)

