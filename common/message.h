@@ -22,6 +22,9 @@ enum {
     MESSAGE_INTERNAL_ERROR = -32603,
 };
 
+/* A request's id, as text, in bytes at most: it comes back with the reply. */
+#define MESSAGE_ID_MAX 4096
+
 /* One request object. Everything is borrowed from the parsed value. */
 struct message_request {
     json_t *id;         /* NULL: a notification, which gets no reply */
@@ -32,7 +35,8 @@ struct message_request {
 /*
  * Parses one line. Duplicate keys, invalid UTF-8, NUL (raw or escaped), trailing text and numbers
  * that do not fit (integers: 64 bit) are parse errors that name the position.
- * Returns 0 with a new reference in *ret_value, or error->code.
+ * Returns 0 with a new reference in *ret_value, or error->code. Without memory it ends the program,
+ * see json_text.h.
  */
 int message_parse(const char *line, size_t length, json_t **ret_value, struct error *error);
 

@@ -15,6 +15,7 @@
 #include "cleanup.h"
 #include "clock.h"
 #include "listener.h"
+#include "listing.h"
 #include "log.h"
 #include "methods.h"
 #include "reconcile.h"
@@ -45,6 +46,7 @@ struct daemon {
     struct event *slow_timer;
     struct event *stop_timer;
     uint64_t stop_at; /* clock_milliseconds(); 0: not stopping */
+    bool blind;       /* changes of the domains are not told */
 };
 
 static void on_reconcile(evutil_socket_t fd, short what, void *context)
@@ -54,11 +56,23 @@ static void on_reconcile(evutil_socket_t fd, short what, void *context)
     reconcile(&daemon->state);
 }
 
+/* Told once when it begins, and once when it is over. */
+static void tell_of_changes(struct daemon *daemon, int r)
+{
+    if (r < 0 && !daemon->blind)
+        log_error("nobody tells which guests come and go: %s; is xenstored running? Until it is, "
+                  "guests are looked at every %d s and cannot be attached to",
+                  strerror(-r), RECONCILE_INTERVAL);
+    if (r == 0 && daemon->blind)
+        log_info("xenstored is there again");
+    daemon->blind = r < 0;
+}
+
 static void on_change(evutil_socket_t fd, short what, void *context)
 {
     struct daemon *daemon = context;
 
-    hypervisor_drain_changes(daemon->state.hypervisor);
+    tell_of_changes(daemon, hypervisor_drain_changes(daemon->state.hypervisor));
     reconcile(&daemon->state);
 }
 
@@ -164,7 +178,7 @@ static int setup_events(struct daemon *daemon)
     struct timeval interval = { .tv_sec = RECONCILE_INTERVAL };
 
     daemon->state.reconcile_event = event_new(base, -1, 0, on_reconcile, daemon);
-    daemon->slow_timer = event_new(base, -1, EV_PERSIST, on_reconcile, daemon);
+    daemon->slow_timer = event_new(base, -1, EV_PERSIST, on_change, daemon);
     daemon->stop_timer = event_new(base, -1, 0, on_stop_timer, daemon);
     daemon->changes = event_new(base, hypervisor_change_fd(daemon->state.hypervisor),
                                 EV_READ | EV_PERSIST, on_change, daemon);
@@ -205,13 +219,12 @@ static uint64_t limit_connections(uint64_t wanted)
 /* On systemd's socket if there is one, else on that of the configuration. */
 static int open_listener(struct daemon *daemon, const char *path, int fd)
 {
-    const struct config *config = &daemon->reload.config;
     struct access_policy policy;
     int r;
 
-    access_policy_init(&policy, config->operate_group, config->read_group);
+    reload_read_policy(&daemon->reload, &policy);
     r = listener_open(&daemon->listener, &daemon->connections, daemon->state.base, path, &policy,
-                      daemon->dispatcher.max_connections, fd);
+                      daemon->dispatcher.max_connections, &daemon->state.limits.quotas, fd);
     if (r < 0)
         log_error("socket %s: %s", path, strerror(-r));
     else
@@ -260,7 +273,8 @@ static struct event_base *new_event_base(void)
 }
 
 /* Each builder holds the store's lock, after what the backend gives it. */
-static int setup_builder(struct state *state, const struct daemon_setup *setup)
+static int setup_builder(struct state *state, const struct config *config,
+                         const struct daemon_setup *setup)
 {
     int fd;
 
@@ -271,8 +285,17 @@ static int setup_builder(struct state *state, const struct daemon_setup *setup)
     if (fd < 0)
         return -errno;
     state->builder = *setup->builder;
+    /* A reload keeps the text, see keep_fixed(). */
+    state->builder.socket = config->builder_socket;
     state->builder.extra[state->builder.extra_count++] = fd;
     return 0;
+}
+
+/* Those of the backend, too, which are copies made for builders. */
+static void clear_builder(struct state *state)
+{
+    while (state->builder.extra_count > 0)
+        close(state->builder.extra[--state->builder.extra_count]);
 }
 
 static int setup_state(struct daemon *daemon, const struct daemon_setup *setup)
@@ -292,6 +315,7 @@ static int setup_state(struct daemon *daemon, const struct daemon_setup *setup)
     state->base = new_event_base();
     if (!state->base)
         return -ENOMEM;
+    audit_init(&state->audit, state->base);
     r = orders_set(&state->orders, config);
     if (r == 0)
         r = operations_init(&state->operations, state->base, state);
@@ -306,7 +330,7 @@ static int setup_state(struct daemon *daemon, const struct daemon_setup *setup)
         log_error("state directory %s: %s", config->state_dir, strerror(-r));
         return r;
     }
-    r = setup_builder(state, setup);
+    r = setup_builder(state, config, setup);
     if (r < 0)
         return r;
     if (setup->store_fault)
@@ -342,6 +366,8 @@ static void setup_dispatcher(struct daemon *daemon, const struct daemon_setup *s
         .closed_context = daemon,
     };
     TAILQ_INIT(&daemon->connections.list);
+    budget_init(&daemon->connections.input, &daemon->state.limits.line_memory);
+    budget_init(&daemon->connections.output, &daemon->state.limits.reply_memory);
 }
 
 static void free_event(struct event *event)
@@ -362,6 +388,7 @@ static void daemon_clear(struct daemon *daemon)
     orders_clear(&state->orders);
     if (daemon->connections.base)
         connections_clear(&daemon->connections);
+    listings_free(daemon->dispatcher.listings);
     segments_clear(&state->segments);
     guests_clear(&state->guests);
     created_list_clear(&state->created);
@@ -370,9 +397,7 @@ static void daemon_clear(struct daemon *daemon)
         pool_free(state->pools[i].pool);
     free(state->pools);
     store_close(state->store);
-    /* The last one is ours: as long as it is open, the store is in use. */
-    if (state->builder.extra_count > 0)
-        close(state->builder.extra[state->builder.extra_count - 1]);
+    clear_builder(state);
     free_event(daemon->signals[0]);
     free_event(daemon->signals[1]);
     reload_clear(&daemon->reload);
@@ -380,6 +405,7 @@ static void daemon_clear(struct daemon *daemon)
     free_event(daemon->slow_timer);
     free_event(daemon->stop_timer);
     free_event(state->reconcile_event);
+    audit_clear(&state->audit);
     if (state->base)
         event_base_free(state->base);
 }

@@ -267,7 +267,7 @@ static int persist(struct attach *attach, enum attachment_state state)
 }
 
 /* One that is only reserved is nobody's news: its guest may never come. */
-static void tell_result(const struct attach *attach, json_t *result)
+static void tell_result(const struct attach *attach)
 {
     const struct attachment *attachment = attach->attachment;
 
@@ -276,22 +276,26 @@ static void tell_result(const struct attach *attach, json_t *result)
                  attachment->guest_name, gfn_address(attachment->first));
         return;
     }
-    events_emit(&attach->operation.state->events, "attachment.attached", json_incref(result));
+    events_emit(&attach->operation.state->events, "attachment.attached",
+                describe_attachment(attachment));
     log_info("segment %s: attached to guest %s (domid %u) at 0x%" PRIx64, attachment->segment->name,
              attachment->guest_name, attach->operation.identity.domid,
              gfn_address(attachment->first));
 }
 
-static void commit_result(struct attach *attach)
+/* The reply is made before it comes true: what cannot be told is taken back. */
+static int commit(struct attach *attach, enum attachment_state state)
 {
-    json_t *result = describe_attachment(attach->attachment);
+    json_t *result;
 
-    tell_result(attach, result);
-    if (result && attach->placement.warning[0])
-        json_object_set_new(result, "warning", json_string(attach->placement.warning));
+    attach->attachment->state = state;
+    result = describe_attachment(attach->attachment);
     attach->operation.result = result;
-    if (!result)
-        no_memory(attach);
+    if (!result ||
+        (attach->placement.warning[0] &&
+         json_object_set_new(result, "warning", json_string(attach->placement.warning)) < 0))
+        return no_memory(attach);
+    return persist(attach, state);
 }
 
 /* What has not reached the hypervisor is given up when the daemon stops: it may take long. */
@@ -313,7 +317,8 @@ static int forward(struct attach *attach, bool *ret_again)
     case WIPE:
         return wipe(attach, ret_again);
     case PERSIST:
-        r = persist(attach, attach->reserve ? ATTACHMENT_WAITING : ATTACHMENT_ATTACHING);
+        r = attach->reserve ? commit(attach, ATTACHMENT_WAITING)
+                            : persist(attach, ATTACHMENT_ATTACHING);
         attach->persisted = r == 0;
         bringup_start(&attach->bringup, attach->operation.state, attach->attachment);
         return r;
@@ -322,7 +327,7 @@ static int forward(struct attach *attach, bool *ret_again)
         *ret_again = r == MAPPING_MORE;
         return r == 0 || *ret_again ? 0 : map_failed(attach, r);
     default:
-        return persist(attach, ATTACHMENT_ATTACHED);
+        return commit(attach, ATTACHMENT_ATTACHED);
     }
 }
 
@@ -390,7 +395,7 @@ static enum operation_turn attach_step(struct operation *operation)
         if (r) {
             begin_roll_back(attach, true);
         } else if (attach->phase == (attach->reserve ? PERSIST : COMMIT)) {
-            commit_result(attach);
+            tell_result(attach);
             return OPERATION_DONE;
         } else {
             attach->phase++;

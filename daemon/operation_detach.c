@@ -24,7 +24,8 @@ struct detach {
     struct attachment *attachment; /* being taken away now, or NULL */
     bool untold;                   /* the guest has not been told of that */
     json_t *described;             /* the last one that was begun with */
-    json_t *detached;
+    json_t *result;
+    json_t *detached; /* in the result */
     struct teardown teardown;
 };
 
@@ -40,7 +41,7 @@ static void detach_free(struct operation *operation)
     if (detach->attachment)
         detach->attachment->busy = NULL;
     json_decref(detach->described);
-    json_decref(detach->detached);
+    json_decref(detach->result);
     free(detach);
 }
 
@@ -188,10 +189,26 @@ static int announce(struct detach *detach, struct attachment *attachment)
                      attachment->guest_name, name, strerror(-r));
 }
 
+/* What the reply says of it, made before it comes true. Returns 0 or -ENOMEM. */
+static int describe(struct detach *detach, struct attachment *attachment)
+{
+    enum attachment_state before = attachment->state;
+
+    if (before != ATTACHMENT_QUARANTINED)
+        attachment->state = ATTACHMENT_DETACHING;
+    json_decref(detach->described);
+    detach->described = describe_attachment(attachment);
+    attachment->state = before;
+    return json_array_append(detach->detached, detach->described) < 0 ? -ENOMEM : 0;
+}
+
 /* Begins with one attachment. Returns 0 or a refusal. */
 static int begin(struct detach *detach, struct attachment *attachment)
 {
     int r = 0;
+
+    if (describe(detach, attachment) < 0)
+        return error_set(&detach->operation.error, MESSAGE_INTERNAL_ERROR, "out of memory");
 
     detach->untold = false;
     /* A quarantined one has been announced, and can only be tried again. */
@@ -201,9 +218,6 @@ static int begin(struct detach *detach, struct attachment *attachment)
         return r;
     detach->attachment = attachment;
     attachment->busy = &detach->operation;
-    json_decref(detach->described);
-    detach->described = describe_attachment(attachment);
-    json_array_append(detach->detached, detach->described);
     teardown_start(&detach->teardown, detach->operation.state, attachment, TEARDOWN_MAPPED);
     detach->teardown.looked = true;
     detach->teardown.announce = detach->untold;
@@ -212,7 +226,7 @@ static int begin(struct detach *detach, struct attachment *attachment)
 
 static enum operation_turn finished(struct detach *detach)
 {
-    detach->operation.result = json_pack("{s:O}", "detached", detach->detached);
+    detach->operation.result = json_incref(detach->result);
     return OPERATION_DONE;
 }
 
@@ -277,6 +291,11 @@ int operation_detach(struct state *state, const struct detach_request *request,
     if (!detach)
         return error->code;
     detach->detached = json_array();
+    detach->result = json_pack("{s:o}", "detached", detach->detached);
+    if (!detach->result) {
+        detach_free(&detach->operation);
+        return error_set(error, MESSAGE_INTERNAL_ERROR, "out of memory");
+    }
     detach->all = request->all;
     if (request->segment)
         snprintf(detach->operation.segment, sizeof(detach->operation.segment), "%s",

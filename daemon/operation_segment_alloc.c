@@ -81,8 +81,11 @@ static enum operation_turn commit(struct alloc *alloc)
     struct operation *operation = &alloc->operation;
     struct state *state = operation->state;
     struct segment *segment = alloc->segment;
-    int r = store_write(state->store, segment, NULL);
+    int r;
 
+    /* Made before it comes true: what cannot be told is taken back. */
+    operation->result = describe_segment_status(segment, state);
+    r = operation->result ? store_write(state->store, segment, NULL) : -ENOMEM;
     if (r < 0) {
         error_set(&operation->error, XENSHM_STORE_FAILED,
                   "segment '%s' cannot be written to the store: %s", segment->name, strerror(-r));
@@ -92,10 +95,7 @@ static enum operation_turn commit(struct alloc *alloc)
     log_info("segment %s: allocated, %" PRIu64 " pages at 0x%" PRIx64 " in pool %s", segment->name,
              segment_frames(segment).count, mfn_address(segment_frames(segment).first),
              segment->pool->name);
-    operation->result = describe_segment_status(segment, state);
     events_emit(&state->events, "segment.allocated", json_incref(operation->result));
-    if (!operation->result)
-        error_set(&operation->error, MESSAGE_INTERNAL_ERROR, "out of memory");
     return OPERATION_DONE;
 }
 

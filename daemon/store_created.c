@@ -7,6 +7,7 @@
 #include <sys/file.h>
 
 #include "cleanup.h"
+#include "json_text.h"
 #include "log.h"
 #include "message.h"
 #include "store_file.h"
@@ -108,7 +109,7 @@ static int read_created(struct created_list *list, json_t *object, const char *e
         r = -EINVAL;
     if (r == 0)
         r = created_add(list, &facts, config, &created);
-    if (r < 0) {
+    if (r) {
         created_facts_clear(&facts);
         return r;
     }
@@ -143,7 +144,7 @@ static int load_entry(void *context, const char *entry)
         return 0;
     r = store_file_read(store_guests_folder(loading->store), entry, &text, &length);
     if (r == 0)
-        object = json_loadb(text, length, JSON_REJECT_DUPLICATES, NULL);
+        object = json_text_read(text, length, JSON_REJECT_DUPLICATES, NULL);
     r = object ? read_created(loading->list, object, entry) : -EINVAL;
     if (r == -EINVAL)
         log_error("store file guests/%s cannot be understood: that guest is not looked after",

@@ -7,6 +7,7 @@
 
 #include "cleanup.h"
 #include "describe.h"
+#include "json_text.h"
 #include "message.h"
 #include "opening.h"
 #include "store.h"
@@ -178,7 +179,7 @@ int store_parse(const char *text, size_t length, struct store_segment *ret_segme
     uint64_t version;
 
     *ret_why = "it is not a whole JSON object";
-    object = json_loadb(text, length, JSON_REJECT_DUPLICATES, NULL);
+    object = json_text_read(text, length, JSON_REJECT_DUPLICATES, NULL);
     if (!json_is_object(object))
         return -EINVAL;
     *ret_why = "it has no version";

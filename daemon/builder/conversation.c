@@ -11,6 +11,7 @@
 
 #include "builder.h"
 #include "cleanup.h"
+#include "json_text.h"
 #include "message.h"
 
 #define READ_SIZE 65536
@@ -69,7 +70,7 @@ static int parse(const char *line, size_t length, json_t **ret_line, struct erro
     _cleanup_(cleanup_json) json_t *value = NULL;
     json_error_t why;
 
-    value = json_loadb(line, length, JSON_REJECT_DUPLICATES, &why);
+    value = json_text_read(line, length, JSON_REJECT_DUPLICATES, &why);
     if (!value)
         return conversation_misunderstood(error, why.text);
     if (!json_is_object(value))

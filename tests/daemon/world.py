@@ -22,7 +22,7 @@ import time
 PAGE = 4096
 SIM = os.environ.get("XENSHMD_SIM", "xenshmd-sim")
 BATCH = 64
-PATIENCE = 20  # seconds for anything to happen
+PATIENCE = 30  # seconds for anything to happen
 
 # The operations that can be made to fail (sim_operations of daemon/hypervisor_sim.c).
 OPERATIONS = ("list", "name", "config", "probe", "permit", "revoke", "map", "unmap", "publish",
@@ -164,6 +164,9 @@ class World:
     """
 
     HOLDER_WAIT = 5
+    program = SIM
+    client_class = Client
+    environment = {}  # what the daemon finds there besides ours
 
     def __init__(self, *options, grace=0, holder_wait=HOLDER_WAIT):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="xenshmd-", dir=fast_folder()))
@@ -206,11 +209,11 @@ class World:
     def launch(self, state, *options, uid=None):
         self.wait_unlocked()
         environment = dict(os.environ, ASAN_OPTIONS="abort_on_error=0:exitcode=99",
-                           UBSAN_OPTIONS="halt_on_error=1:exitcode=99")
+                           UBSAN_OPTIONS="halt_on_error=1:exitcode=99", **self.environment)
         environment.pop("JOURNAL_STREAM", None)
         with open(self.log, "ab") as log:
             return subprocess.Popen(
-                [SIM, "--config", self.config, "--world", self.world, "--state-dir", state,
+                [self.program, "--config", self.config, "--world", self.world, "--state-dir", state,
                  *options],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment,
                 user=uid)
@@ -238,7 +241,7 @@ class World:
         while True:
             try:
                 self.probe(state)
-                return Client(str(state / "xenshmd.sock"))
+                return self.client_class(str(state / "xenshmd.sock"))
             except (FileNotFoundError, ConnectionRefusedError, Gone):
                 if process.poll() is not None:
                     raise Gone(self.last_log()) from None
@@ -432,8 +435,26 @@ class World:
 
     # ---- comparison ----
 
+    def moment(self):
+        """What differs when something has happened since: the last event, and what is under way."""
+        events, status = self.batch(("events.subscribe", {"types": []}), ("daemon.status", {}))
+        return events["seq"], status["counts"]["operations"]
+
     def snapshot(self):
-        """All that there is to compare. Equal snapshots: nothing has changed."""
+        """
+        All that there is to compare, of one moment. Equal snapshots: nothing has changed. The daemon
+        may try a quarantine again by itself, every few seconds, between two looks.
+        """
+        end = time.monotonic() + PATIENCE
+        while True:
+            before = self.moment()
+            snapshot = self.look()
+            if self.moment() == before:
+                return snapshot
+            assert time.monotonic() < end, "it does not come to rest"
+            self.idle()
+
+    def look(self):
         runs, segments, guests, status, pools = self.batch(
             ("pool.map", {}), ("segment.list", {}), ("guest.list", {}), ("sim.status", {}),
             ("pool.list", {}))
