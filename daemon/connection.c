@@ -128,15 +128,17 @@ static bool congested(const struct connection *connection)
     return connection->requests >= CONNECTION_REQUESTS_MAX || output_full(connection);
 }
 
-static void set_reading(struct connection *connection, bool reading)
+/* Returns 0 or -ENOMEM: it will not be read, as it was. */
+static int set_reading(struct connection *connection, bool reading)
 {
     if (connection->reading == reading)
-        return;
-    connection->reading = reading;
-    if (reading)
-        event_add(connection->readable, NULL);
-    else
+        return 0;
+    if (reading && event_add(connection->readable, NULL) < 0)
+        return -ENOMEM;
+    if (!reading)
         event_del(connection->readable);
+    connection->reading = reading;
+    return 0;
 }
 
 /* One that is not read may wait for ever: who has waited longest goes, not who comes next. */
@@ -299,9 +301,11 @@ static void connection_update(struct connection *connection)
         return;
     }
     /* Lines that were received before a pause come first: the buffer may be full of them. */
-    if (waiting)
-        event_add(connection->resume, &next_turn);
-    set_reading(connection, !waiting && !connection->eof);
+    if ((waiting && event_add(connection->resume, &next_turn) < 0) ||
+        set_reading(connection, !waiting && !connection->eof) < 0) {
+        log_error("out of memory: a client is cut off");
+        connection_close(connection);
+    }
 }
 
 /* What cannot be split into lines: one answer, and no more of it. */
@@ -458,9 +462,10 @@ int connection_new(struct connections *connections, int fd, const struct access_
         event_new(connections->base, fd, EV_READ | EV_PERSIST, on_readable, connection);
     connection->writable = event_new(connections->base, fd, EV_WRITE, on_writable, connection);
     connection->resume = event_new(connections->base, -1, 0, on_resume, connection);
-    if (r < 0 || !connection->readable || !connection->writable || !connection->resume) {
-        close(fd);
+    if (r < 0 || !connection->readable || !connection->writable || !connection->resume ||
+        set_reading(connection, true) < 0) {
         connection_free(connection);
+        close(fd);
         return -ENOMEM;
     }
     if (peer->level == ACCESS_NONE) {
@@ -472,7 +477,6 @@ int connection_new(struct connections *connections, int fd, const struct access_
     connections->count++;
     connections->strangers += peer->level == ACCESS_NONE;
     connection->drained = true;
-    set_reading(connection, true);
     return 0;
 }
 
