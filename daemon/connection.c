@@ -58,15 +58,17 @@ static bool congested(const struct connection *connection)
     return connection->requests >= CONNECTION_REQUESTS_MAX || connection_output_full(connection);
 }
 
-static void set_reading(struct connection *connection, bool reading)
+/* Returns 0 or -ENOMEM: it will not be read, as it was. */
+static int set_reading(struct connection *connection, bool reading)
 {
     if (connection->reading == reading)
-        return;
-    connection->reading = reading;
-    if (reading)
-        event_add(connection->readable, NULL);
-    else
+        return 0;
+    if (reading && event_add(connection->readable, NULL) < 0)
+        return -ENOMEM;
+    if (!reading)
         event_del(connection->readable);
+    connection->reading = reading;
+    return 0;
 }
 
 void connection_start_timer(struct connection *connection, uint64_t milliseconds)
@@ -134,9 +136,11 @@ static void connection_update(struct connection *connection)
         return;
     }
     /* Lines that were received before a pause come first: the buffer may be full of them. */
-    if (waiting)
-        connection_enter_queue(connection);
-    set_reading(connection, !waiting && !connection->eof);
+    if ((waiting && connection_enter_queue(connection) < 0) ||
+        set_reading(connection, !waiting && !connection->eof) < 0) {
+        log_error("out of memory: a client is cut off");
+        connection_close(connection);
+    }
 }
 
 int connection_new(struct connections *connections, int fd, const struct access_peer *peer)
@@ -161,9 +165,10 @@ int connection_new(struct connections *connections, int fd, const struct access_
     connection->writable =
         event_new(connections->base, fd, EV_WRITE, connection_on_writable, connection);
     if (r < 0 || !connection->readable || !connection->writable ||
-        connection_make_queue(connections, peer->level == ACCESS_NONE) < 0) {
-        close(fd);
+        connection_make_queue(connections, peer->level == ACCESS_NONE) < 0 ||
+        set_reading(connection, true) < 0) {
         connection_free(connection);
+        close(fd);
         return -ENOMEM;
     }
     if (peer->level == ACCESS_NONE) {
@@ -174,7 +179,6 @@ int connection_new(struct connections *connections, int fd, const struct access_
     connections->count++;
     connections->strangers += peer->level == ACCESS_NONE;
     connection->drained = true;
-    set_reading(connection, true);
     return 0;
 }
 

@@ -67,7 +67,8 @@ void connection_drop_task(struct connections *connections, const struct connecti
 
 /* Makes what all connections share. Returns 0 or -ENOMEM. */
 int connection_make_queue(struct connections *connections, size_t number);
-void connection_enter_queue(struct connection *connection);
+/* Returns 0 or -ENOMEM. */
+int connection_enter_queue(struct connection *connection);
 void connection_leave_queue(struct connection *connection);
 
 /* ---- connection_output.c */

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Turns of connections that have more to be done than others should wait for. */
+#include <errno.h>
+
 #include <event2/event.h>
 
 #include "connection_private.h"
@@ -10,22 +12,23 @@ static struct connection_queue *queue_of(struct connection *connection)
     return &connection->connections->queues[connection->peer.level == ACCESS_NONE];
 }
 
-static void next_turn(struct connection_queue *queue, struct timeval rest)
+/* Returns 0 or -ENOMEM. */
+static int next_turn(struct connection_queue *queue, struct timeval rest)
 {
-    if (!TAILQ_EMPTY(&queue->list) && !event_pending(queue->turn, EV_TIMEOUT, NULL))
-        event_add(queue->turn, &rest);
+    if (TAILQ_EMPTY(&queue->list) || event_pending(queue->turn, EV_TIMEOUT, NULL))
+        return 0;
+    return event_add(queue->turn, &rest) < 0 ? -ENOMEM : 0;
 }
 
-void connection_enter_queue(struct connection *connection)
+int connection_enter_queue(struct connection *connection)
 {
     struct connection_queue *queue = queue_of(connection);
 
     if (connection->queued)
-        return;
+        return 0;
     connection->queued = true;
     TAILQ_INSERT_TAIL(&queue->list, connection, queue_link);
-    if (!queue->busy)
-        next_turn(queue, (struct timeval){ 0 });
+    return queue->busy ? 0 : next_turn(queue, (struct timeval){ 0 });
 }
 
 void connection_leave_queue(struct connection *connection)
@@ -50,6 +53,7 @@ static void on_turn(evutil_socket_t fd, short what, void *context)
     connection_take_turn(connection);
     connection_release(connection);
     queue->busy = false;
+    /* It was added before: the loop has the memory for it. */
     next_turn(queue, pace_rest(pace));
 }
 
