@@ -33,7 +33,7 @@ static void print_bytes(const struct segment_bytes *bytes, bool as_dump)
         if (as_dump)
             hex_dump_add(&dump, chunk, size);
         else
-            fwrite(chunk, 1, size, stdout);
+            (void)fwrite(chunk, 1, size, stdout); /* the loop looks at ferror() */
     }
     if (as_dump)
         hex_dump_end(&dump);

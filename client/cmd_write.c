@@ -125,7 +125,7 @@ static enum exit_status write_there(const struct invocation *invocation)
 {
     _cleanup_(cleanup_fclose) FILE *file = NULL;
     char option[40];
-    uint64_t length;
+    uint64_t length = 0;
     int r;
 
     if (options_has(&invocation->options, "length"))

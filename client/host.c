@@ -57,7 +57,9 @@ static bool is_word(const char *text, const char *allowed)
 
 static bool is_port(const char *text)
 {
-    return is_word(text, DIGITS) && strlen(text) <= 5 && atoi(text) >= 1 && atoi(text) <= 65535;
+    long port = is_word(text, DIGITS) && strlen(text) <= 5 ? strtol(text, NULL, 10) : 0;
+
+    return port >= 1 && port <= 65535;
 }
 
 static bool has_control(const char *text)

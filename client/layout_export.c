@@ -56,11 +56,11 @@ static json_t *export_segment(const struct present *present, const json_t *segme
 
 json_t *layout_export(const struct present *present)
 {
-    json_t *list = json_object_get(present->segment_list, "segments"), *segment;
-    json_t *segments = json_array();
-    size_t i;
+    json_t *segments = json_array(), *segment;
+    const char *name;
 
-    json_array_foreach(list, i, segment) {
+    /* By name, as the guests were gathered: of each attachment here the guest is known. */
+    json_object_foreach(present->segments, name, segment) {
         bool kept = json_is_true(json_object_get(segment, "kept"));
 
         if (kept || !present_is_in_state(segment, "quarantined"))

@@ -27,8 +27,7 @@ static int compare(const void *a, const void *b)
 
 static int list(struct picture_run *runs, size_t count, size_t limit)
 {
-    _cleanup_(cleanup_free) struct picture_run **taken =
-        calloc(count + 1, sizeof(struct picture_run *));
+    _cleanup_(cleanup_free) struct picture_run **taken = calloc(count + 1, sizeof(*taken));
     size_t taken_count = 0;
 
     if (!taken)

@@ -53,7 +53,7 @@ const char *print_size(uint64_t bytes, char buffer[static SIZE_TEXT_MAX]);
 /* A string, number or boolean as printable text; "-" for anything else. NULL: no memory. */
 char *print_value(const json_t *value);
 /* The text of a string member; "-" when it has none. Not made printable. */
-const char *print_member(const json_t *object, const char *key);
+const char *print_member(const json_t *object, const char *key) __attribute__((returns_nonnull));
 /* The size in an integer member, "-" when it has none; by print_size(). Returns `buffer`. */
 const char *print_member_size(const json_t *object, const char *key,
                               char buffer[static SIZE_TEXT_MAX]);

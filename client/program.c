@@ -172,7 +172,7 @@ int program_run(char *const *argv, size_t output_max, unsigned seconds, struct p
     struct stream streams[] = { { .fd = -1, .max = output_max },
                                 { .fd = -1, .max = PROGRAM_ERRORS_MAX } };
     int64_t deadline = (int64_t)clock_milliseconds() + (int64_t)seconds * 1000;
-    pid_t pid;
+    pid_t pid = -1;
     int r;
 
     *ret = (struct program_result){ 0 };

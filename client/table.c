@@ -16,7 +16,7 @@ struct table *table_new(const struct column *columns)
     table->columns = columns;
     while (columns[table->column_count].heading)
         table->column_count++;
-    table->widths = calloc(table->column_count, sizeof(*table->widths));
+    table->widths = calloc(table->column_count + 1, sizeof(*table->widths));
     if (!table->widths) {
         table_free(table);
         return NULL;

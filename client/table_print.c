@@ -118,7 +118,7 @@ int table_print(const struct table *table, FILE *out, bool colour, size_t limit)
         .table = table,
         .places = places,
         .rest = texts,
-        .colours = texts + table->column_count,
+        .colours = texts ? texts + table->column_count : NULL,
         .out = out,
         .colour = colour,
     };

@@ -215,7 +215,7 @@ static int plan_arguments(struct plan *plan, struct error *error)
     r = read_arguments(plan, &text, &own, error);
     if (r)
         return r;
-    has_one = arguments_of_id(text, present);
+    has_one = text && arguments_of_id(text, present);
     if (has_one && strcmp(present, compatible) != 0) {
         error_set(error, XENSHM_CONFIG_INVALID, "%s of /chosen has " OF_ID "=%s already",
                   plan->wanted->bootargs, present);

@@ -5,9 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A buffer larger than this is given back as soon as it is empty: many idle clients stay cheap. */
-#define FRAME_KEEP 4096
-
 void frame_init(struct frame *frame, size_t limit)
 {
     *frame = (struct frame){ .limit = limit };
@@ -19,6 +16,12 @@ void frame_clear(struct frame *frame)
     frame_init(frame, frame->limit);
 }
 
+void frame_release(struct frame *frame)
+{
+    if (frame->start == frame->end)
+        frame_clear(frame);
+}
+
 /* Moves what is not consumed to the start of the buffer. */
 static void compact(struct frame *frame)
 {
@@ -28,7 +31,7 @@ static void compact(struct frame *frame)
     frame->end -= frame->start;
     frame->scanned -= frame->start;
     frame->start = 0;
-    if (frame->end == 0 && frame->size > FRAME_KEEP)
+    if (frame->end == 0 && frame->size > FRAME_SMALL)
         frame_clear(frame);
 }
 
@@ -39,7 +42,7 @@ int frame_reserve(struct frame *frame, size_t wanted, char **ret_buffer, size_t 
 
     compact(frame);
     if ((!frame->data || frame->size - frame->end < wanted) && frame->size < frame->limit + 1) {
-        size = frame->size ? frame->size : FRAME_KEEP;
+        size = frame->size ? frame->size : FRAME_SMALL;
         while (size - frame->end < wanted && size < frame->limit + 1)
             size *= 2;
         if (size > frame->limit + 1)

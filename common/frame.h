@@ -11,6 +11,9 @@
 
 #include "xenshm.h"
 
+/* The buffer of a line that is no longer than that. */
+#define FRAME_SMALL 2048
+
 struct frame {
     char *data;     /* owned */
     size_t size;    /* bytes allocated */
@@ -27,6 +30,9 @@ enum {
 /* `limit`: longest line in bytes, e.g. XENSHM_LINE_MAX. */
 void frame_init(struct frame *frame, size_t limit);
 void frame_clear(struct frame *frame);
+
+/* Gives the buffer back if nothing is left in it. */
+void frame_release(struct frame *frame);
 
 /*
  * Room for at least `wanted` further bytes (as far as the limit allows): receive into

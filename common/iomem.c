@@ -63,7 +63,7 @@ static FILE *open_iomem(const char *root)
     FILE *file = fd >= 0 ? fdopen(fd, "r") : NULL;
 
     if (file)
-        fd = -1;
+        steal_fd(&fd);
     return file;
 }
 

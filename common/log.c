@@ -42,10 +42,16 @@ const char *log_level_name(enum log_level level)
     return levels[level].name;
 }
 
+/* One write a line, so that lines never mix. There is nobody to tell when it fails. */
+static void write_line(const char *line)
+{
+    if (write(STDERR_FILENO, line, strlen(line)) < 0)
+        return;
+}
+
 void log_line(enum log_level level, const char *format, ...)
 {
     char text[1024], line[1100];
-    int length;
     va_list ap;
 
     if (level > log_limit)
@@ -55,10 +61,18 @@ void log_line(enum log_level level, const char *format, ...)
     va_end(ap);
     utf8_make_printable(text);
     if (getenv("JOURNAL_STREAM"))
-        length = snprintf(line, sizeof(line), "<%d>%s\n", levels[level].priority, text);
+        snprintf(line, sizeof(line), "<%d>%s\n", levels[level].priority, text);
     else
-        length = snprintf(line, sizeof(line), "xenshmd: %s: %s\n", levels[level].name, text);
-    /* One write a line, so that lines never mix. There is nobody to tell when it fails. */
-    if (write(STDERR_FILENO, line, (size_t)length) < 0)
-        return;
+        snprintf(line, sizeof(line), "xenshmd: %s: %s\n", levels[level].name, text);
+    write_line(line);
+}
+
+void log_audit(const char *text)
+{
+    char line[1400];
+
+    /* 5: "notice" of syslog(3). */
+    snprintf(line, sizeof(line),
+             getenv("JOURNAL_STREAM") ? "<5>audit: %s\n" : "xenshmd: audit: %s\n", text);
+    write_line(line);
 }

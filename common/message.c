@@ -20,6 +20,9 @@ int message_read_request(json_t *value, struct message_request *ret_request, str
     id = json_object_get(value, "id");
     if (id && !json_is_string(id) && !json_is_number(id) && !json_is_null(id))
         return invalid_request(error, "\"id\" is not a string, a number or null");
+    if (json_string_length(id) > MESSAGE_ID_MAX)
+        return error_set(error, MESSAGE_INVALID_REQUEST,
+                         "Invalid Request: \"id\" is longer than %d bytes", MESSAGE_ID_MAX);
     ret_request->id = id;
     version = json_object_get(value, "jsonrpc");
     if (!json_is_string(version) || strcmp(json_string_value(version), "2.0") != 0)

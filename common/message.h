@@ -22,6 +22,9 @@ enum {
     MESSAGE_INTERNAL_ERROR = -32603,
 };
 
+/* A request's id, as text, in bytes at most: it comes back with the reply. */
+#define MESSAGE_ID_MAX 4096
+
 /* One request object. Everything is borrowed from the parsed value. */
 struct message_request {
     json_t *id;         /* NULL: a notification, which gets no reply */

@@ -219,7 +219,7 @@ int sysfs_read_hex(const char *root, const char *path, uint64_t *ret_value)
     char text[32];
     const char *p = text + 2;
     uint64_t value;
-    size_t length;
+    size_t length = 0;
     int r;
 
     r = sysfs_read(root, path, text, sizeof(text), &length);

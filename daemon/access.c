@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -13,30 +15,41 @@
 #define SO_PEERGROUPS 59
 #endif
 
+/* As chown(1): a group may have a number for its name. */
 static bool find_group(const char *name, gid_t *ret_gid)
 {
     const struct group *group = getgrnam(name);
+    size_t digits = strspn(name, "0123456789");
+    unsigned long number;
 
-    if (group)
+    if (group) {
         *ret_gid = group->gr_gid;
-    return group;
+        return true;
+    }
+    if (digits < 1 || digits > 10 || name[digits])
+        return false;
+    number = strtoul(name, NULL, 10);
+    *ret_gid = (gid_t)number;
+    /* The last one is no group, but "none" to the kernel. */
+    return number < (gid_t)-1;
 }
 
-void access_policy_init(struct access_policy *policy, const char *operate_group,
-                        const char *read_group)
+bool access_policy_set(struct access_policy *policy, enum access_level level, const char *name)
 {
-    *policy = (struct access_policy){ 0 };
-    policy->has_operate_group = find_group(operate_group, &policy->operate_group);
-    policy->has_read_group = find_group(read_group, &policy->read_group);
+    struct access_group *group = &policy->groups[level];
+
+    group->known = name[0] && find_group(name, &group->gid);
+    return group->known || !name[0];
 }
 
 static enum access_level group_level(const struct access_policy *policy, gid_t gid)
 {
-    if (policy->has_operate_group && gid == policy->operate_group)
-        return ACCESS_OPERATE;
-    if (policy->has_read_group && gid == policy->read_group)
-        return ACCESS_READ;
-    return ACCESS_NONE;
+    enum access_level level = ACCESS_ADMIN;
+
+    while (level > ACCESS_NONE &&
+           !(policy->groups[level].known && policy->groups[level].gid == gid))
+        level--;
+    return level;
 }
 
 /* The highest level that a supplementary group gives. Returns 0 or -errno. */

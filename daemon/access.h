@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Who may do what. Identity comes from the kernel (SO_PEERCRED, SO_PEERGROUPS), never from a
- * message. One thread.
+ * message, and is that of the moment when the client connected. One thread.
  */
 #pragma once
 
@@ -14,12 +14,16 @@ enum access_level {
     ACCESS_OPERATE,
     ACCESS_ADMIN,
 };
+#define ACCESS_LEVELS (ACCESS_ADMIN + 1)
+
+/* A group whose members have a right. */
+struct access_group {
+    gid_t gid;
+    bool known; /* false: nobody has the right by it */
+};
 
 struct access_policy {
-    gid_t operate_group;
-    gid_t read_group;
-    bool has_operate_group; /* false: no such group on this system */
-    bool has_read_group;
+    struct access_group groups[ACCESS_LEVELS]; /* by level; that of ACCESS_NONE is not known */
 };
 
 struct access_peer {
@@ -28,15 +32,17 @@ struct access_peer {
     enum access_level level;
 };
 
-/* Looks the groups up by name; a group that does not exist gives nobody anything. */
-void access_policy_init(struct access_policy *policy, const char *operate_group,
-                        const char *read_group);
+/*
+ * Has the members of a group have that level. `name` is looked up, and is else its number; "" means
+ * nobody. Returns false for a group that there is not: it gives nobody anything.
+ */
+bool access_policy_set(struct access_policy *policy, enum access_level level, const char *name);
 
 /*
  * Identifies the other end of a connected Unix socket. root and the user that the daemon runs as
- * are admin. Returns 0 or -errno.
+ * are admin; who is in several groups has the highest of their levels. Returns 0 or -errno.
  */
 int access_identify(const struct access_policy *policy, int fd, struct access_peer *ret_peer);
 
-/* "read", "operate", "admin". */
+/* "none", "read", "operate", "admin". */
 const char *access_level_name(enum access_level level);

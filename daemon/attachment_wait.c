@@ -22,6 +22,6 @@ bool attachment_wait(struct state *state, struct attachment *attachment)
     }
     log_info("segment %s: waits for guest %s to be back", attachment->segment->name,
              attachment->guest_name);
-    tell_attachment(state, "attachment.waiting", attachment);
+    tell_own_attachment(state, "attachment.waiting", attachment, 0);
     return true;
 }

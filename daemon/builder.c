@@ -2,13 +2,8 @@
 #include "builder.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <libgen.h>
-#include <limits.h>
 #include <signal.h>
-#include <spawn.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -18,16 +13,22 @@
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 
+#include "builder_connect.h"
+#include "builder_spawn.h"
 #include "cleanup.h"
 #include "log.h"
 #include "message.h"
 
-extern char **environ;
+#define SEE_JOURNAL "see `journalctl -u 'xenshm-builder*'`"
 
 struct builder {
     LIST_ENTRY(builder) link; /* while it is leaving */
     bool leaving;
-    pid_t pid;
+    pid_t pid;       /* of our child; 0: systemd has started it */
+    bool ready;      /* one of systemd's: it has got what it needs */
+    json_t *request; /* for it, until then */
+    int leash;       /* of it, from then on; else -1 */
+    const struct builder_setup *setup;
     struct bufferevent *talk;
     struct event *limit; /* of its time */
     uint64_t milliseconds;
@@ -36,34 +37,37 @@ struct builder {
     struct error why; /* why it was killed */
 };
 
-char *builder_find(const char *name)
-{
-    char self[PATH_MAX], *path = NULL;
-    ssize_t length = readlink("/proc/self/exe", self, sizeof(self) - 1);
-
-    if (length < 0)
-        return NULL;
-    self[length] = '\0';
-    if (asprintf(&path, "%s/%s", dirname(self), name) < 0)
-        return NULL;
-    if (access(path, X_OK) == 0)
-        return path;
-    free(path);
-    return NULL;
-}
-
 /* ---- its end */
+
+static int talk_fd(const struct builder *builder)
+{
+    return bufferevent_getfd(builder->talk);
+}
 
 /*
  * With all that it runs: a child of libxl's that has not exec'ed yet holds the socket too, and
- * would put off its end.
+ * would put off its end. One of systemd's that is not ready has got nothing, and will do nothing.
  */
-static void kill_all(const struct builder *builder)
+static void kill_all(struct builder *builder)
 {
-    kill(-builder->pid, SIGKILL);
+    if (builder->pid)
+        kill(-builder->pid, SIGKILL);
+    else if (!builder->ready)
+        shutdown(talk_fd(builder), SHUT_RDWR);
+    else if (builder->leash >= 0)
+        close(steal_fd(&builder->leash));
 }
 
-/* How the process ended: 0, or a signal or an exit status in *error. */
+/* It, and not what it has started. */
+static void let_go(struct builder *builder)
+{
+    if (builder->pid)
+        kill(builder->pid, SIGKILL);
+    else if (builder->leash >= 0)
+        builder_let_go(builder->leash);
+}
+
+/* How our child ended: 0, or a signal or an exit status in *error. */
 static void judge_end(int status, struct error *error)
 {
     if (WIFSIGNALED(status))
@@ -74,13 +78,29 @@ static void judge_end(int status, struct error *error)
                   "the builder ended with status %d before its work was done", WEXITSTATUS(status));
 }
 
+/* How one of systemd's ended, if it has not said so itself. */
+static void judge_silence(const struct builder *builder, struct error *error)
+{
+    if (error->code)
+        return;
+    if (!builder->ready)
+        error_set(error, XENSHM_HYPERVISOR_FAILED, "no builder was started behind %s",
+                  builder->setup->socket);
+    else
+        error_set(error, XENSHM_HYPERVISOR_FAILED, "the builder ended before its work was done");
+    error_set_hint(error, SEE_JOURNAL);
+}
+
 /* Its socket is closed, or it was told to die: it is gone in a moment. */
 static int bury(struct builder *builder)
 {
     int status = 0;
 
-    while (waitpid(builder->pid, &status, 0) < 0 && errno == EINTR)
-        ;
+    if (builder->ready)
+        builder_await_end(talk_fd(builder));
+    else if (builder->pid)
+        while (waitpid(builder->pid, &status, 0) < 0 && errno == EINTR)
+            ;
     return status;
 }
 
@@ -90,6 +110,9 @@ static void release(struct builder *builder)
         bufferevent_free(builder->talk);
     if (builder->limit)
         event_free(builder->limit);
+    if (builder->leash >= 0)
+        close(builder->leash);
+    json_decref(builder->request);
     free(builder);
 }
 
@@ -109,13 +132,13 @@ void builder_dismiss(struct builder *builder, struct builder_list *leaving)
     LIST_INSERT_HEAD(leaving, builder, link);
     evtimer_del(builder->limit);
     /* It would exit now; alone, not what it has started. */
-    kill(builder->pid, SIGKILL);
+    let_go(builder);
 }
 
 static void leave(struct builder *builder)
 {
     LIST_REMOVE(builder, link);
-    kill(builder->pid, SIGKILL);
+    let_go(builder);
     bury(builder);
     release(builder);
 }
@@ -126,18 +149,31 @@ void builders_clear(struct builder_list *leaving)
         leave(LIST_FIRST(leaving));
 }
 
-/* Ends it, and says so to its owner. Without `error`, the way it ended tells. */
-static void end(struct builder *builder, const struct error *error)
+/* It is gone, or our child and about to be: its owner is told why, else the way it ended tells. */
+static void conclude(struct builder *builder)
 {
     builder_reply_fn reply = builder->reply;
     void *context = builder->context;
-    struct error why = error ? *error : builder->why;
+    struct error why = builder->why;
+    int status = bury(builder);
 
-    /* With all that it ran: nothing of a guest that is not built may go on. */
-    kill_all(builder);
-    judge_end(bury(builder), &why);
+    if (builder->pid)
+        judge_end(status, &why);
+    else
+        judge_silence(builder, &why);
     release(builder);
     reply(context, NULL, &why);
+}
+
+/* Ends it, with all that it ran: nothing of a guest that is not built may go on. */
+static void end(struct builder *builder, const struct error *error)
+{
+    if (!builder->why.code)
+        builder->why = *error;
+    kill_all(builder);
+    /* One of systemd's hangs up when all of it is gone. */
+    if (builder->pid)
+        conclude(builder);
 }
 
 void builder_kill(struct builder *builder)
@@ -153,7 +189,8 @@ static void on_limit(evutil_socket_t fd, short what, void *context)
     error_set(&builder->why, XENSHM_HYPERVISOR_FAILED,
               "the builder took more than %" PRIu64 " seconds and was killed",
               builder->milliseconds / 1000);
-    error_set_hint(&builder->why, "see the daemon's log, and `builder-timeout` in xenshmd.conf");
+    error_set_hint(&builder->why, "see %s, and `builder-timeout` in xenshmd.conf",
+                   builder->pid ? "the daemon's log" : "`journalctl -u 'xenshm-builder*'`");
     kill_all(builder);
 }
 
@@ -180,6 +217,28 @@ static void garbled(struct builder *builder, const char *why)
     end(builder, &error);
 }
 
+/* One of systemd's is there: it gets what our children inherit, and its request. */
+static void begin(struct builder *builder, const json_t *object)
+{
+    struct error error = { 0 };
+    int r;
+
+    if (!json_object_get(object, "ready")) {
+        garbled(builder, "something before it was ready");
+        return;
+    }
+    r = builder_hand_over(talk_fd(builder), builder->setup, &builder->leash);
+    if (r < 0) {
+        error_set(&error, XENSHM_HYPERVISOR_FAILED, "the builder cannot be given its work: %s",
+                  strerror(-r));
+        end(builder, &error);
+        return;
+    }
+    builder->ready = true;
+    log_debug("a builder behind %s is ready", builder->setup->socket);
+    builder_say(builder, steal_pointer(&builder->request));
+}
+
 /* The builder may be gone afterwards. */
 static void hear(struct builder *builder, const char *line, size_t length)
 {
@@ -191,6 +250,8 @@ static void hear(struct builder *builder, const char *line, size_t length)
     } else if (json_object_get(object, "error")) {
         read_refusal(json_object_get(object, "error"), &error);
         end(builder, &error);
+    } else if (!builder->pid && !builder->ready) {
+        begin(builder, object);
     } else {
         builder->reply(builder->context, object, NULL);
     }
@@ -205,8 +266,10 @@ static void on_read(struct bufferevent *talk, void *context)
     char *line;
 
     /* One that is being killed has nothing more to say. */
-    if (builder->why.code || builder->leaving)
+    if (builder->why.code || builder->leaving) {
+        evbuffer_drain(input, evbuffer_get_length(input));
         return;
+    }
     line = evbuffer_readln(input, &length, EVBUFFER_EOL_LF);
     if (line)
         hear(builder, line, length);
@@ -215,15 +278,37 @@ static void on_read(struct bufferevent *talk, void *context)
     free(line);
 }
 
+/* How one of systemd's ended is the last that is said for it, behind what it may have said. */
+static void hear_last(struct builder *builder)
+{
+    struct evbuffer *input = bufferevent_get_input(builder->talk);
+    _cleanup_(cleanup_json) json_t *object = NULL;
+    _cleanup_(cleanup_free) char *line = NULL;
+    struct error error = { 0 };
+    size_t length = 0;
+
+    line = evbuffer_readln(input, &length, EVBUFFER_EOL_LF);
+    if (line && !builder->why.code && message_parse(line, length, &object, &error) == 0 &&
+        json_object_get(object, "error"))
+        read_refusal(json_object_get(object, "error"), &builder->why);
+}
+
 /* EOF comes when the process has ended, however that was. */
 static void on_event(struct bufferevent *talk, short what, void *context)
 {
     struct builder *builder = context;
 
-    if (builder->leaving)
+    /* What one of systemd's has said is read to its end, though it no longer listens. */
+    if (!builder->pid && what & BEV_EVENT_WRITING)
+        return;
+    if (builder->leaving) {
         leave(builder);
-    else
-        end(builder, NULL);
+        return;
+    }
+    if (!builder->pid)
+        hear_last(builder);
+    kill_all(builder);
+    conclude(builder);
 }
 
 void builder_say(struct builder *builder, json_t *line)
@@ -241,87 +326,6 @@ void builder_say(struct builder *builder, json_t *line)
 
 /* ---- its beginning */
 
-static int prepare_actions(posix_spawn_file_actions_t *actions, const struct builder_setup *setup,
-                           int talk)
-{
-    int r = posix_spawn_file_actions_addopen(actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-
-    /* What it inherits must not lie where it is to be: see inherit(). */
-    if (r == 0)
-        r = posix_spawn_file_actions_adddup2(actions, STDERR_FILENO, STDOUT_FILENO);
-    if (r == 0)
-        r = posix_spawn_file_actions_adddup2(actions, talk, BUILDER_FD);
-    for (size_t i = 0; r == 0 && i < setup->extra_count; i++)
-        r = posix_spawn_file_actions_adddup2(actions, setup->extra[i], BUILDER_FD + 1 + (int)i);
-    return -r;
-}
-
-/* The daemon's own signals are no concern of the builder and of what it runs. */
-static int prepare_attributes(posix_spawnattr_t *attributes)
-{
-    sigset_t none, all;
-    int r;
-
-    sigemptyset(&none);
-    sigfillset(&all);
-    r = posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK |
-                                                 POSIX_SPAWN_SETSIGDEF);
-    if (r == 0)
-        r = posix_spawnattr_setsigmask(attributes, &none);
-    if (r == 0)
-        r = posix_spawnattr_setsigdefault(attributes, &all);
-    return -r;
-}
-
-static int spawn(const struct builder_setup *setup, int talk, pid_t *ret_pid)
-{
-    char *argv[] = { (char *)setup->program, NULL };
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    int r;
-
-    r = -posix_spawn_file_actions_init(&actions);
-    if (r < 0)
-        return r;
-    r = -posix_spawnattr_init(&attributes);
-    if (r == 0) {
-        r = prepare_actions(&actions, setup, talk);
-        if (r == 0)
-            r = prepare_attributes(&attributes);
-        if (r == 0)
-            r = -posix_spawn(ret_pid, setup->program, &actions, &attributes, argv, environ);
-        posix_spawnattr_destroy(&attributes);
-    }
-    posix_spawn_file_actions_destroy(&actions);
-    return r;
-}
-
-/*
- * A socket pair whose ends, and the descriptors of `setup`, are all above those that the builder
- * gets: else one would be overwritten before it is copied.
- */
-static int make_talk(int ends[2])
-{
-    int low[2], r;
-
-    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, low) < 0)
-        return -errno;
-    for (int i = 0; i < 2; i++)
-        ends[i] = fcntl(low[i], F_DUPFD_CLOEXEC, BUILDER_FD + 1 + BUILDER_EXTRA_MAX);
-    r = ends[0] < 0 || ends[1] < 0 ? -errno : 0;
-    close(low[0]);
-    close(low[1]);
-    return r;
-}
-
-/* The builder's own end blocks. */
-static int make_blocking(int fd)
-{
-    int flags = fcntl(fd, F_GETFL);
-
-    return flags < 0 || fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) < 0 ? -errno : 0;
-}
-
 static int listen_to(struct builder *builder, struct event_base *base, int *talk)
 {
     struct timeval limit = { .tv_sec = (time_t)(builder->milliseconds / 1000),
@@ -338,37 +342,55 @@ static int listen_to(struct builder *builder, struct event_base *base, int *talk
     return bufferevent_enable(builder->talk, EV_READ | EV_WRITE) < 0 ? -ENOMEM : 0;
 }
 
+static int open_talk(const struct builder_setup *setup, int *ret_talk, pid_t *ret_pid)
+{
+    *ret_pid = 0;
+    return setup->socket ? builder_connect(setup->socket, ret_talk)
+                         : builder_spawn(setup, ret_talk, ret_pid);
+}
+
+static struct builder *new_builder(const struct builder_setup *setup, uint64_t milliseconds,
+                                   builder_reply_fn reply, void *context)
+{
+    struct builder *builder = calloc(1, sizeof(*builder));
+
+    if (!builder)
+        return NULL;
+    builder->setup = setup;
+    builder->leash = -1;
+    builder->reply = reply;
+    builder->context = context;
+    builder->milliseconds = milliseconds;
+    return builder;
+}
+
 int builder_start(struct event_base *base, const struct builder_setup *setup, json_t *request,
                   uint64_t milliseconds, builder_reply_fn reply, void *context,
                   struct builder **ret_builder)
 {
     _cleanup_(cleanup_json) json_t *line = request;
-    _cleanup_(cleanup_close) int mine = -1, its = -1;
-    struct builder *builder;
-    int ends[2] = { -1, -1 }, r;
+    _cleanup_(cleanup_close) int talk = -1;
+    struct builder *builder = new_builder(setup, milliseconds, reply, context);
+    int r;
 
-    r = make_talk(ends);
-    mine = ends[0];
-    its = ends[1];
-    if (r == 0)
-        r = make_blocking(its);
-    if (r < 0)
-        return r;
-    builder = calloc(1, sizeof(*builder));
     if (!builder)
         return -ENOMEM;
-    builder->reply = reply;
-    builder->context = context;
-    builder->milliseconds = milliseconds;
-    r = listen_to(builder, base, &mine);
+    r = open_talk(setup, &talk, &builder->pid);
     if (r == 0)
-        r = spawn(setup, its, &builder->pid);
+        r = listen_to(builder, base, &talk);
     if (r < 0) {
-        release(builder);
+        if (builder->pid)
+            builder_free(builder);
+        else
+            release(builder);
         return r;
     }
-    log_debug("builder %d started", (int)builder->pid);
-    builder_say(builder, json_incref(line));
+    if (builder->pid) {
+        log_debug("builder %d started", (int)builder->pid);
+        builder_say(builder, steal_pointer(&line));
+    } else {
+        builder->request = steal_pointer(&line);
+    }
     *ret_builder = builder;
     return 0;
 }

@@ -1,14 +1,20 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The daemon's end of a builder: a child process that creates or ends one domain, and exits.
+ * The daemon's end of a builder: a process that creates or ends one domain, and exits.
  *
  * libxl may take minutes for that, run other programs, abort or hang. So it happens in
  * xenshm-builder (xenshm-builder-sim for the simulator), which is exec'ed for one piece of work and
- * talks over a socket. It dies with the daemon; whatever it leaves half-made is found by its UUID.
+ * talks over a socket: as a child of the daemon, or by systemd, in a unit of its own, for whoever
+ * connects to xenshm-builder.socket. It dies with the daemon; whatever it leaves half-made is found
+ * by its UUID.
  *
  * The conversation, one JSON object a line each way, at most BUILDER_LINE_MAX bytes; numbers are
  * integers, sizes and addresses in bytes. Descriptor BUILDER_FD is the builder's end. Its standard
- * output and error are the daemon's log, its input is empty.
+ * output and error are the daemon's log or its unit's, its input is empty.
+ *
+ *   by systemd, first of all:
+ *     builder  {"ready": {}}                                its keeper does
+ *     daemon   an empty line, and with it descriptors: the end of a leash, then setup->extra
  *
  *   create:
  *     daemon   {"do": "create", "config": CONFIG}           libxl's JSON of a domain
@@ -56,7 +62,8 @@
 
 /* How builders are started. Owned by whoever sets up the daemon. */
 struct builder_setup {
-    const char *program; /* path of the executable */
+    const char *program; /* path of the executable, a child of the daemon; NULL: there is none */
+    const char *socket;  /* where systemd starts them instead; NULL: nowhere */
     /*
      * More descriptors for it, from BUILDER_FD + 1 on: the simulator's world and its bell; and one
      * that it only holds, see store_created_lock().
@@ -64,12 +71,6 @@ struct builder_setup {
     int extra[BUILDER_EXTRA_MAX]; /* the daemon's, once it runs: it closes them */
     size_t extra_count;
 };
-
-/*
- * The path of the builder of that name: beside the daemon's own executable. The caller frees it;
- * NULL without memory, or when there is none that can be executed.
- */
-char *builder_find(const char *name);
 
 struct builder;
 
@@ -82,8 +83,9 @@ struct builder;
 typedef void (*builder_reply_fn)(void *context, json_t *reply, const struct error *error);
 
 /*
- * Starts one with its first line (`request` is stolen). `milliseconds`: for its whole work; then it
- * is killed. Returns 0, or -errno and nothing was started.
+ * Starts one with its first line (`request` is stolen); `setup` lives on as long as it does.
+ * `milliseconds`: for its whole work; then it is killed. Returns 0, or -errno and nothing was
+ * started.
  */
 int builder_start(struct event_base *base, const struct builder_setup *setup, json_t *request,
                   uint64_t milliseconds, builder_reply_fn reply, void *context,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "building.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "store_created.h"
@@ -37,6 +38,17 @@ static void on_reply(void *context, json_t *reply, const struct error *error)
     operation_wake(building->operation);
 }
 
+static int not_started(const struct builder_setup *setup, int r, struct error *error)
+{
+    if (!setup->socket)
+        return error_set(error, XENSHM_HYPERVISOR_FAILED, "the builder %s cannot be started: %s",
+                         setup->program, strerror(-r));
+    error_set(error, XENSHM_HYPERVISOR_FAILED, "no builder can be reached at %s: %s", setup->socket,
+              r == -EPERM ? "it is another user's" : strerror(-r));
+    return error_set_hint(error, "`systemctl start xenshm-builder.socket` makes the socket; if it "
+                                 "fails, `journalctl -u 'xenshm-builder*'` says why");
+}
+
 int building_start(struct building *building, struct operation *operation, json_t *request,
                    struct error *error)
 {
@@ -44,15 +56,14 @@ int building_start(struct building *building, struct operation *operation, json_
     int r;
 
     *building = (struct building){ .operation = operation };
-    if (!state->builder.program) {
+    if (!state->builder.program && !state->builder.socket) {
         json_decref(request);
         return error_set(error, XENSHM_UNSUPPORTED, "this daemon has no builder of guests");
     }
     r = builder_start(state->base, &state->builder, request, state->limits.builder_timeout,
                       on_reply, building, &building->builder);
     if (r < 0)
-        return error_set(error, XENSHM_HYPERVISOR_FAILED, "the builder %s cannot be started: %s",
-                         state->builder.program, strerror(-r));
+        return not_started(&state->builder, r, error);
     state->builders++;
     building->waiting = true;
     return 0;

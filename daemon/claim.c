@@ -64,7 +64,8 @@ bool claim_may_become_possible(struct state *state, const struct error *error, u
 {
     if (error->code == XENSHM_HOLDER_UNKNOWN)
         return true;
-    if (error->code != XENSHM_POOL_FULL && error->code != XENSHM_PAGES_HELD)
+    if (error->code != XENSHM_POOL_FULL && error->code != XENSHM_PAGES_HELD &&
+        error->code != XENSHM_QUOTA_EXCEEDED)
         return false;
     if (store_bad_file(state->store) || !dead_guests_hold_pages(state, deadline))
         return false;
@@ -109,6 +110,6 @@ bool claim_wipe_slice(struct scrub *scrub, struct state *state, struct segment *
         progress_end(segment);
         return true;
     }
-    progress_tell(state, segment, "wiping", pages - scrub->words * sizeof(uint64_t) / PAGE_SIZE);
+    progress_tell(state, segment, "wiping", pages - scrub->bytes / PAGE_SIZE);
     return false;
 }

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "audit.h"
 #include "clock.h"
 #include "describe.h"
 #include "log.h"
@@ -34,6 +35,8 @@ void closing_drop(struct state *state, struct segment *segment)
         return;
     }
     log_info("segment %s: free again, nobody has it any more", segment->name);
+    audit_own("segment.freed", NULL, segment->name, pages_to_bytes(segment_frames(segment).count),
+              0);
     segment_remove(&state->segments, segment);
     events_emit(&state->events, "segment.freed", freed);
     /* It may have stood in the way of a standing order. */

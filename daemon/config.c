@@ -41,19 +41,24 @@ int config_init(struct config *config)
         .builder_timeout = 300000,
         .overflow_wait = 60000,
         .guest_compatible = strdup("uio-dev"),
-        .operate_group = strdup("xenshm"),
-        .read_group = strdup("xenshm-read"),
+        .admin_group = strdup(""),
+        .operate_group = strdup(CONFIG_OPERATE_GROUP),
+        .read_group = strdup(CONFIG_READ_GROUP),
         .connections = 1024,
         .segments = 4096,
         .attachments = 1024,
         .operations = 128,
         .builders = 4,
+        .quotas = { .connections = 256, .segments = 1024, .requests = 64 },
         .event_backlog = 2 * 1024 * 1024,
+        .line_memory = 4 * 1024 * 1024,
+        .reply_memory = 4 * 1024 * 1024,
         .pool_names = config_split_list("shared_mem*"),
         .pool_compatibles = config_split_list(""),
     };
-    if (!config->state_dir || !config->guest_compatible || !config->operate_group ||
-        !config->read_group || !config->pool_names || !config->pool_compatibles) {
+    if (!config->state_dir || !config->guest_compatible || !config->admin_group ||
+        !config->operate_group || !config->read_group || !config->pool_names ||
+        !config->pool_compatibles) {
         config_clear(config);
         return -ENOMEM;
     }
@@ -64,7 +69,9 @@ void config_clear(struct config *config)
 {
     free(config->state_dir);
     free(config->socket);
+    free(config->builder_socket);
     free(config->guest_compatible);
+    free(config->admin_group);
     free(config->operate_group);
     free(config->read_group);
     config_free_list(config->pool_names);

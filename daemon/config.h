@@ -13,8 +13,13 @@
 #include "error.h"
 #include "log.h"
 #include "params.h"
+#include "quota.h"
 
 #define CONFIG_COMPATIBLE_MAX 128
+
+/* Groups by default; they need not be there. */
+#define CONFIG_OPERATE_GROUP "xenshm"
+#define CONFIG_READ_GROUP "xenshm-read"
 
 struct config_pool {
     char *name;
@@ -34,20 +39,24 @@ struct config_order {
 
 struct config {
     char *state_dir;
-    char *socket; /* NULL: xenshmd.sock in state_dir */
+    char *socket;         /* NULL: xenshmd.sock in state_dir */
+    char *builder_socket; /* NULL: builders are children of the daemon */
     enum log_level log_level;
     uint64_t holder_wait;   /* milliseconds */
     uint64_t restart_grace; /* milliseconds */
     bool unknown_holders;   /* true: ignore them */
+    char *admin_group;      /* name or number; "": nobody, as of the others */
     char *operate_group;
     char *read_group;
     uint64_t builder_timeout; /* milliseconds */
     uint64_t overflow_wait;   /* milliseconds */
     char *guest_compatible;
     uint64_t connections, segments, attachments, operations, builders;
-    uint64_t event_backlog;  /* bytes */
-    char **pool_names;       /* NULL-terminated */
-    char **pool_compatibles; /* NULL-terminated */
+    struct quotas quotas;
+    uint64_t event_backlog;             /* bytes */
+    uint64_t line_memory, reply_memory; /* bytes */
+    char **pool_names;                  /* NULL-terminated */
+    char **pool_compatibles;            /* NULL-terminated */
     struct config_pool *pools;
     size_t pool_count;
     struct config_order *orders; /* as in the file */

@@ -87,10 +87,10 @@ int config_set_size(uint64_t *target, const char *value, uint64_t min, uint64_t 
     return 0;
 }
 
-/* Behind a blank a ";" would begin a comment. */
+/* Behind a blank a ";" would begin a comment; before nothing it is not wanted. */
 static const char *gap(const char *value)
 {
-    return value[0] == ';' ? "" : " ";
+    return value[0] == ';' || value[0] == '\0' ? "" : " ";
 }
 
 void config_show_text(FILE *out, const char *key, const char *value)

@@ -6,6 +6,8 @@
  * be read, or many requests are under way, no more of its input is read: a client that floods or
  * never reads holds up only itself. A client that hangs up cancels nothing. Events go out when
  * everything before has been read: those that wait are not copied for each client. One thread.
+ *
+ * What all of them make the daemon keep is bounded, too: see `input` and `output`.
  */
 #pragma once
 
@@ -15,6 +17,7 @@
 #include <jansson.h>
 
 #include "access.h"
+#include "budget.h"
 #include "error.h"
 #include "events.h"
 #include "opening.h"
@@ -31,13 +34,23 @@ typedef void (*connection_fault_fn)(struct connection *connection, const struct 
 /* The connections of a listener. */
 TAILQ_HEAD(connection_list, connection);
 
+/* Those that have more to be done than a short line: one has a turn in each turn of the loop. */
+struct connection_queue {
+    struct connection_list list;
+    struct event *turn; /* NULL before the first */
+    bool busy;          /* in a turn */
+};
+
 struct connections {
     struct connection_list list; /* owns them */
     size_t count;
-    size_t strangers;          /* of these: whose client has no right at all */
-    size_t tasks;              /* under way */
-    uint64_t turned_away;      /* so far: there were too many */
-    uint64_t descriptor_waits; /* so far: clients whose descriptors had to wait */
+    size_t strangers;                  /* of these: whose client has no right at all */
+    size_t tasks;                      /* under way */
+    uint64_t turned_away;              /* so far: there were too many */
+    uint64_t descriptor_waits;         /* so far: clients whose descriptors had to wait */
+    struct connection_queue queues[2]; /* of clients with a right, and of others */
+    struct budget input;               /* lines that are not whole, but for a little of each */
+    struct budget output;              /* replies that are not read */
     struct event_base *base;
     const uint64_t *overflow_wait; /* milliseconds that who is cut off has for the last lines */
     connection_line_fn on_line;
@@ -56,6 +69,8 @@ struct connections {
 /* Takes over the connected, non-blocking socket `fd`. Returns 0 or -errno (fd is closed). */
 int connection_new(struct connections *connections, int fd, const struct access_peer *peer);
 void connections_clear(struct connections *connections);
+/* How many of them are of that user. */
+size_t connections_of(const struct connections *connections, uint32_t uid);
 
 void *connection_context(const struct connection *connection);
 const struct access_peer *connection_peer(const struct connection *connection);
@@ -77,8 +92,17 @@ void connection_send(struct connection *connection, json_t *message);
  * When too many descriptors wait, the client that has not read for the longest time is cut off.
  */
 void connection_send_descriptor(struct connection *connection, json_t *message, int fd);
-/* The same with text, which is taken out of the buffer. */
-void connection_send_text(struct connection *connection, struct evbuffer *text);
+/*
+ * The same with text, which is taken out of the buffer. `shared`: bytes in it that are kept for
+ * others as well.
+ */
+void connection_send_text(struct connection *connection, struct evbuffer *text, size_t shared);
+/* Replies that are collected before they are sent, in bytes, so that they count as well. */
+void connection_collects(struct connection *connection, size_t bytes);
+
+/* No further line is looked at from here to connection_unblock(), nor do events go out. */
+void connection_block(struct connection *connection);
+void connection_unblock(struct connection *connection);
 
 /*
  * What a line asks for in many steps, so that other clients have their turn between them: `step` is

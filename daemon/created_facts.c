@@ -89,6 +89,14 @@ static int parse_iomem(json_t *array, struct hypervisor_config *config)
     return 0;
 }
 
+/* No more than can be told again: no guest has addresses from 2^63 on. */
+static uint64_t pages_touched(uint64_t address, uint64_t size)
+{
+    uint64_t pages = bytes_to_pages((address & PAGE_MASK) + size);
+
+    return pages < INT64_MAX >> PAGE_SHIFT ? pages : INT64_MAX >> PAGE_SHIFT;
+}
+
 /* Ranges that are no whole pages take each page that they touch. */
 static int parse_taken(json_t *array, struct created_facts *facts)
 {
@@ -106,8 +114,7 @@ static int parse_taken(json_t *array, struct created_facts *facts)
         if (size == 0)
             continue;
         facts->taken[facts->taken_count++] =
-            (struct gfn_range){ gfn(address >> PAGE_SHIFT),
-                                bytes_to_pages((address & (PAGE_SIZE - 1)) + size) };
+            (struct gfn_range){ gfn(address >> PAGE_SHIFT), pages_touched(address, size) };
     }
     return 0;
 }

@@ -7,14 +7,15 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <event2/event.h>
 
 #include "cleanup.h"
 #include "clock.h"
 #include "listener.h"
+#include "listing.h"
 #include "log.h"
 #include "methods.h"
 #include "reconcile.h"
@@ -45,6 +46,7 @@ struct daemon {
     struct event *slow_timer;
     struct event *stop_timer;
     uint64_t stop_at; /* clock_milliseconds(); 0: not stopping */
+    bool blind;       /* changes of the domains are not told */
 };
 
 static void on_reconcile(evutil_socket_t fd, short what, void *context)
@@ -54,11 +56,23 @@ static void on_reconcile(evutil_socket_t fd, short what, void *context)
     reconcile(&daemon->state);
 }
 
+/* Told once when it begins, and once when it is over. */
+static void tell_of_changes(struct daemon *daemon, int r)
+{
+    if (r < 0 && !daemon->blind)
+        log_error("nobody tells which guests come and go: %s; is xenstored running? Until it is, "
+                  "guests are looked at every %d s and cannot be attached to",
+                  strerror(-r), RECONCILE_INTERVAL);
+    if (r == 0 && daemon->blind)
+        log_info("xenstored is there again");
+    daemon->blind = r < 0;
+}
+
 static void on_change(evutil_socket_t fd, short what, void *context)
 {
     struct daemon *daemon = context;
 
-    hypervisor_drain_changes(daemon->state.hypervisor);
+    tell_of_changes(daemon, hypervisor_drain_changes(daemon->state.hypervisor));
     reconcile(&daemon->state);
 }
 
@@ -164,7 +178,7 @@ static int setup_events(struct daemon *daemon)
     struct timeval interval = { .tv_sec = RECONCILE_INTERVAL };
 
     daemon->state.reconcile_event = event_new(base, -1, 0, on_reconcile, daemon);
-    daemon->slow_timer = event_new(base, -1, EV_PERSIST, on_reconcile, daemon);
+    daemon->slow_timer = event_new(base, -1, EV_PERSIST, on_change, daemon);
     daemon->stop_timer = event_new(base, -1, 0, on_stop_timer, daemon);
     daemon->changes = event_new(base, hypervisor_change_fd(daemon->state.hypervisor),
                                 EV_READ | EV_PERSIST, on_change, daemon);
@@ -205,13 +219,12 @@ static uint64_t limit_connections(uint64_t wanted)
 /* On systemd's socket if there is one, else on that of the configuration. */
 static int open_listener(struct daemon *daemon, const char *path, int fd)
 {
-    const struct config *config = &daemon->reload.config;
     struct access_policy policy;
     int r;
 
-    access_policy_init(&policy, config->operate_group, config->read_group);
+    reload_read_policy(&daemon->reload, &policy);
     r = listener_open(&daemon->listener, &daemon->connections, daemon->state.base, path, &policy,
-                      daemon->dispatcher.max_connections, fd);
+                      daemon->dispatcher.max_connections, &daemon->state.limits.quotas, fd);
     if (r < 0)
         log_error("socket %s: %s", path, strerror(-r));
     else
@@ -260,17 +273,20 @@ static struct event_base *new_event_base(void)
 }
 
 /* Each builder holds the store's lock, after what the backend gives it. */
-static int setup_builder(struct state *state, const struct daemon_setup *setup)
+static int setup_builder(struct state *state, const struct config *config,
+                         const struct daemon_setup *setup)
 {
     int fd;
 
     if (!setup->builder)
         return 0;
-    state->builder = *setup->builder;
     fd = fcntl(store_created_lock(state->store), F_DUPFD_CLOEXEC,
                BUILDER_FD + 1 + BUILDER_EXTRA_MAX);
     if (fd < 0)
         return -errno;
+    state->builder = *setup->builder;
+    /* A reload keeps the text, see keep_fixed(). */
+    state->builder.socket = config->builder_socket;
     state->builder.extra[state->builder.extra_count++] = fd;
     return 0;
 }
@@ -299,6 +315,7 @@ static int setup_state(struct daemon *daemon, const struct daemon_setup *setup)
     state->base = new_event_base();
     if (!state->base)
         return -ENOMEM;
+    audit_init(&state->audit, state->base);
     r = orders_set(&state->orders, config);
     if (r == 0)
         r = operations_init(&state->operations, state->base, state);
@@ -313,7 +330,7 @@ static int setup_state(struct daemon *daemon, const struct daemon_setup *setup)
         log_error("state directory %s: %s", config->state_dir, strerror(-r));
         return r;
     }
-    r = setup_builder(state, setup);
+    r = setup_builder(state, config, setup);
     if (r < 0)
         return r;
     if (setup->store_fault)
@@ -349,6 +366,8 @@ static void setup_dispatcher(struct daemon *daemon, const struct daemon_setup *s
         .closed_context = daemon,
     };
     TAILQ_INIT(&daemon->connections.list);
+    budget_init(&daemon->connections.input, &daemon->state.limits.line_memory);
+    budget_init(&daemon->connections.output, &daemon->state.limits.reply_memory);
 }
 
 static void free_event(struct event *event)
@@ -369,6 +388,7 @@ static void daemon_clear(struct daemon *daemon)
     orders_clear(&state->orders);
     if (daemon->connections.base)
         connections_clear(&daemon->connections);
+    listings_free(daemon->dispatcher.listings);
     segments_clear(&state->segments);
     guests_clear(&state->guests);
     created_list_clear(&state->created);
@@ -385,6 +405,7 @@ static void daemon_clear(struct daemon *daemon)
     free_event(daemon->slow_timer);
     free_event(daemon->stop_timer);
     free_event(state->reconcile_event);
+    audit_clear(&state->audit);
     if (state->base)
         event_base_free(state->base);
 }
@@ -413,7 +434,9 @@ int daemon_run(const struct daemon_setup *setup)
         reconcile(&daemon.state);
         r = setup_listener(&daemon);
     }
-    if (r == 0)
+    if (r == 0 && setup->loop)
+        r = setup->loop(setup->loop_context, &daemon.state, &daemon.connections);
+    else if (r == 0)
         event_base_dispatch(daemon.state.base);
     else
         log_error("cannot start: %s", strerror(-r));

@@ -30,6 +30,12 @@ struct daemon_setup {
     const struct method *extra_methods;  /* may be NULL */
     const struct builder_setup *builder; /* NULL: guests cannot be created */
     store_fault_fn store_fault;          /* may be NULL; its context is the hypervisor */
+    /*
+     * For tests: runs the event loop in its own way, from when the daemon is ready. May be NULL.
+     * Returns 0 or -errno.
+     */
+    int (*loop)(void *context, struct state *state, struct connections *connections);
+    void *loop_context;
 };
 
 /*

@@ -139,19 +139,14 @@ static json_t *describe_foreign(const struct guest *guest, const struct state *s
 json_t *describe_guest(const struct guest *guest, const struct state *state)
 {
     const struct created *created = created_find(&state->created, guest->identity.uuid);
-    json_t *attachments = json_array();
-    const struct attachment *attachment;
 
-    TAILQ_FOREACH(attachment, &guest->attachments, guest_link)
-        describe_append(&attachments, describe_attachment(attachment));
-    return json_pack("{s:o, s:I, s:s, s:s, s:I, s:o, s:o, s:b, s:b}", "name",
-                     describe_name(guest->name), "domid", (json_int_t)guest->identity.domid, "uuid",
-                     guest->uuid_text, "state",
+    return json_pack("{s:o, s:I, s:s, s:s, s:I, s:o, s:b, s:b}", "name", describe_name(guest->name),
+                     "domid", (json_int_t)guest->identity.domid, "uuid", guest->uuid_text, "state",
                      created && created_unsettled(created) ? created_state_name(created->state)
                                                            : guest_state_name(guest),
-                     "memory", (json_int_t)(guest->memory_kib * 1024), "attachments", attachments,
-                     "foreign", describe_foreign(guest, state), "config_known", guest->config.known,
-                     "created", created != NULL);
+                     "memory", (json_int_t)(guest->memory_kib * 1024), "foreign",
+                     describe_foreign(guest, state), "config_known", guest->config.known, "created",
+                     created != NULL);
 }
 
 json_t *describe_order(const struct order *order)
@@ -174,12 +169,21 @@ json_t *describe_pool(const struct state_pool *pool)
         pool->place.v ? describe_address(gfn_address(pool->place)) : json_null());
 }
 
-static json_t *describe_run(const struct state *state, const struct state_pool *pool,
-                            struct mfn_range frames, const char *kind)
+static json_t *describe_frames(const struct state_pool *pool, struct mfn_range frames,
+                               const char *kind)
 {
     return json_pack("{s:s, s:o, s:o, s:s}", "pool", pool->name, "host_address",
                      describe_address(mfn_address(frames.first)), "size",
                      describe_pages(frames.count), "state", kind);
+}
+
+static struct mfn_range frames_from(struct mfn_range frames, mfn_t first)
+{
+    if (first.v <= frames.first.v)
+        return frames;
+    frames.count -= first.v - frames.first.v;
+    frames.first = first;
+    return frames;
 }
 
 const char *describe_run_state(enum pool_state state)
@@ -213,24 +217,17 @@ static void add_segment(const struct state *state, const struct segment *segment
         json_object_set_new(object, "clash", describe_clash(segment, state));
 }
 
-int describe_runs(const struct state *state, const struct state_pool *pool, json_t *runs)
+json_t *describe_run(const struct state *state, const struct state_pool *pool,
+                     const struct pool_run *run, mfn_t first)
 {
-    const struct pool_run *run = pool_first_run(pool->pool);
+    enum pool_state run_state = pool_run_state(run);
+    struct mfn_range frames = frames_from(pool_run_frames(run), first);
+    const struct segment *segment = pool_run_owner(run);
+    json_t *object = describe_frames(pool, frames, describe_run_state(run_state));
 
-    for (; run; run = pool_next_run(run)) {
-        enum pool_state run_state = pool_run_state(run);
-        struct mfn_range frames = pool_run_frames(run);
-        const struct segment *segment = pool_run_owner(run);
-        json_t *object = describe_run(state, pool, frames, describe_run_state(run_state));
-
-        if (!object)
-            return -ENOMEM;
-        if (run_state == POOL_FOREIGN)
-            add_holder(state, frames, object);
-        else if (segment)
-            add_segment(state, segment, object);
-        if (json_array_append_new(runs, object) < 0)
-            return -ENOMEM;
-    }
-    return 0;
+    if (object && run_state == POOL_FOREIGN)
+        add_holder(state, frames, object);
+    else if (object && segment)
+        add_segment(state, segment, object);
+    return object;
 }

@@ -24,14 +24,16 @@ json_t *describe_segment(const struct segment *segment, const struct attachment 
 /* The same with what is not in its store file: state, progress, who clashes, how often it
  * is open. */
 json_t *describe_segment_status(const struct segment *segment, const struct state *state);
+/* Without its attachments, which may be many. */
 json_t *describe_guest(const struct guest *guest, const struct state *state);
 /* A standing order: the segment that it keeps, its guests, and what stands in its way. */
 json_t *describe_order(const struct order *order);
 json_t *describe_pool(const struct state_pool *pool);
 /* "free" and so on. */
 const char *describe_run_state(enum pool_state state);
-/* Appends the runs of a pool to the array `runs`; returns 0 or -ENOMEM. */
-int describe_runs(const struct state *state, const struct state_pool *pool, json_t *runs);
+/* A run of a pool, from the frame `first` on if it begins before that. */
+json_t *describe_run(const struct state *state, const struct state_pool *pool,
+                     const struct pool_run *run, mfn_t first);
 
 /* The shapes of all that, for components/schemas of rpc.discover: a table. */
 extern const struct schema describe_components[];

@@ -6,10 +6,12 @@
 
 #include <event2/buffer.h>
 
+#include "audit_request.h"
 #include "cleanup.h"
 #include "clock.h"
 #include "log.h"
 #include "message.h"
+#include "weight.h"
 
 /*
  * The replies of a batch go out together, when the last one is there. Its requests are started one
@@ -21,6 +23,7 @@ struct batch {
     json_t *requests;         /* array; owned */
     size_t next;              /* the first that is not started */
     struct evbuffer *replies; /* as text: trees would need ten times as much */
+    size_t shared;            /* bytes of them that others have, too */
     size_t pending;
     bool subscribes; /* events wait until the replies are out */
     bool lost;       /* there was no memory for a reply: none goes out */
@@ -42,7 +45,7 @@ static void batch_send(struct batch *batch)
     if (batch->lost)
         connection_send(batch->connection, NULL);
     else if (evbuffer_get_length(batch->replies) > 0)
-        connection_send_text(batch->connection, batch->replies);
+        connection_send_text(batch->connection, batch->replies, batch->shared);
 }
 
 static void batch_release(struct batch *batch)
@@ -52,10 +55,21 @@ static void batch_release(struct batch *batch)
     if (--batch->pending > 0)
         return;
     batch_send(batch);
+    connection_collects(connection, 0);
     if (batch->subscribes)
         connection_release_events(connection);
     batch_free(batch);
     connection_release(connection);
+}
+
+/* All of the text is taken out of the buffer. */
+static void batch_add_text(struct batch *batch, struct evbuffer *text, size_t shared)
+{
+    if (evbuffer_add(batch->replies, evbuffer_get_length(batch->replies) ? "," : "[", 1) < 0 ||
+        evbuffer_add_buffer(batch->replies, text) < 0)
+        batch->lost = true;
+    batch->shared += shared;
+    connection_collects(batch->connection, evbuffer_get_length(batch->replies) - batch->shared);
 }
 
 static void batch_add(struct batch *batch, json_t *reply)
@@ -67,6 +81,7 @@ static void batch_add(struct batch *batch, json_t *reply)
         evbuffer_add(batch->replies, evbuffer_get_length(batch->replies) ? "," : "[", 1) < 0 ||
         evbuffer_add(batch->replies, text, strlen(text)) < 0)
         batch->lost = true;
+    connection_collects(batch->connection, evbuffer_get_length(batch->replies) - batch->shared);
 }
 
 static void answer(struct connection *connection, struct batch *batch, json_t *reply)
@@ -79,6 +94,8 @@ static void answer(struct connection *connection, struct batch *batch, json_t *r
 
 static void request_free(struct request *request)
 {
+    if (request->changes)
+        LIST_REMOVE(request, link);
     if (request->batch)
         batch_release(request->batch);
     connection_release(request->connection);
@@ -90,6 +107,8 @@ const int dispatch_errors[] = {
     MESSAGE_INVALID_PARAMS, MESSAGE_INTERNAL_ERROR, XENSHM_PERMISSION_DENIED, XENSHM_TOO_MANY, 0,
 };
 
+const int dispatch_change_errors[] = { XENSHM_QUOTA_EXCEEDED, 0 };
+
 static void count(struct state *state, size_t method, int code, uint64_t taken_at)
 {
     metrics_count(&state->metrics, &(struct metrics_request){
@@ -99,10 +118,17 @@ static void count(struct state *state, size_t method, int code, uint64_t taken_a
                                    });
 }
 
+/* Whoever has asked, and whether or not it is still there to be answered. */
+static void record(const struct request *request, int code, const json_t *reply)
+{
+    count(request->state, request->number, code, request->taken_at);
+    audit_request_end(request, code, json_object_get(reply, "result"));
+}
+
 /* `code`: of the error that the reply is; 0: it is a result. */
 static void request_end(struct request *request, int code, json_t *reply)
 {
-    count(request->state, request->number, code, request->taken_at);
+    record(request, code, reply);
     if (request->id)
         answer(request->connection, request->batch, reply);
     else
@@ -112,8 +138,9 @@ static void request_end(struct request *request, int code, json_t *reply)
 
 void request_refuse(struct request *request, const struct error *error)
 {
-    log_debug("%s from uid %u: %s", request->method->name, (unsigned)request->peer.uid,
-              error->message);
+    /* Not its message: that may quote what was sent. */
+    log_debug("%s from uid %u is refused: %s", request->method->name, (unsigned)request->peer.uid,
+              error_name(error->code));
     request_end(request, error->code, message_error(request->id, error));
 }
 
@@ -131,9 +158,49 @@ void request_reply(struct request *request, json_t *result)
 
 void request_reply_descriptor(struct request *request, json_t *result, int fd)
 {
-    count(request->state, request->number, 0, request->taken_at);
-    connection_send_descriptor(request->connection, message_result(request->id, result), fd);
+    json_t *reply = message_result(request->id, result);
+
+    record(request, 0, reply);
+    connection_send_descriptor(request->connection, reply, fd);
     request_free(request);
+}
+
+/* The reply around the text of its result. Returns 0 or -1 without memory. */
+static int wrap_text(json_t *id, struct evbuffer *text, struct evbuffer *reply)
+{
+    _cleanup_(cleanup_free) char *id_text = message_text(id);
+
+    return id_text && evbuffer_add_printf(reply, "{\"jsonrpc\":\"2.0\",\"result\":") > 0 &&
+                   evbuffer_add_buffer(reply, text) == 0 &&
+                   evbuffer_add_printf(reply, ",\"id\":%s}", id_text) > 0
+               ? 0
+               : -1;
+}
+
+static void answer_text(struct request *request, struct evbuffer *reply, size_t shared)
+{
+    if (request->batch) {
+        batch_add_text(request->batch, reply, shared);
+        return;
+    }
+    evbuffer_add(reply, "\n", 1);
+    connection_send_text(request->connection, reply, shared);
+}
+
+void request_reply_text(struct request *request, struct evbuffer *text, size_t shared)
+{
+    struct evbuffer *reply = evbuffer_new();
+
+    if (!reply || (request->id && wrap_text(request->id, text, reply) < 0)) {
+        request_reply(request, NULL);
+    } else {
+        count(request->state, request->number, 0, request->taken_at);
+        if (request->id)
+            answer_text(request, reply, shared);
+        request_free(request);
+    }
+    if (reply)
+        evbuffer_free(reply);
 }
 
 int request_subscribe(struct request *request, events_set types)
@@ -215,19 +282,6 @@ static int decode(struct request *request, json_t *params, struct error *error)
     return 0;
 }
 
-/* Finds, authorises and decodes. Returns 0 with method and args set, or a refusal. */
-static int prepare(struct request *request, const struct message_request *message,
-                   struct error *error)
-{
-    int r;
-
-    if (!find_method(request, message->method))
-        return error_set(error, MESSAGE_METHOD_NOT_FOUND, "Method not found: '%s'",
-                         message->method);
-    r = check_level(request->method, &request->peer, error);
-    return r ? r : decode(request, message->params, error);
-}
-
 /* A line is bounded, so what it makes the daemon hold is to be, too. */
 static int check_batch(const struct request *request, struct error *error)
 {
@@ -237,6 +291,42 @@ static int check_batch(const struct request *request, struct error *error)
     error_set(error, XENSHM_TOO_MANY, "the replies before this one fill the batch, with %zu bytes",
               evbuffer_get_length(request->batch->replies));
     return error_set_hint(error, "ask again, outside of this batch");
+}
+
+/* Requests that change something and are under way, of one user. */
+static int check_quota(const struct request *request, struct error *error)
+{
+    const struct request *other;
+    size_t count = 0;
+
+    if (request->method->level <= ACCESS_READ || quota_exempt(request->peer.uid))
+        return 0;
+    LIST_FOREACH(other, &request->dispatcher->changes, link)
+        count += other->peer.uid == request->peer.uid;
+    return quota_check_request(&request->state->limits.quotas, request->peer.uid, count, error);
+}
+
+/* From here on it counts for the quota, until it is answered. */
+static void begin(struct request *request)
+{
+    if (request->method->level <= ACCESS_READ)
+        return;
+    request->changes = true;
+    LIST_INSERT_HEAD(&request->dispatcher->changes, request, link);
+}
+
+/* Finds, authorises and decodes. Returns 0 with method and args set, or a refusal. */
+static int prepare(struct request *request, const struct message_request *message,
+                   struct error *error)
+{
+    if (!find_method(request, message->method))
+        return error_set(error, MESSAGE_METHOD_NOT_FOUND, "Method not found: '%s'",
+                         message->method);
+    if (check_batch(request, error) != 0 ||
+        check_level(request->method, &request->peer, error) != 0 ||
+        decode(request, message->params, error) != 0)
+        return error->code;
+    return check_quota(request, error);
 }
 
 static struct request *request_new(struct connection *connection, struct batch *batch,
@@ -294,10 +384,12 @@ static void dispatch_one(struct connection *connection, struct batch *batch, jso
         return;
     }
     request->id = message.id;
-    if (check_batch(request, &error) != 0 || prepare(request, &message, &error) != 0)
+    if (prepare(request, &message, &error) != 0) {
         request_refuse(request, &error);
-    else
-        request->method->call(request, request->args);
+        return;
+    }
+    begin(request);
+    request->method->call(request, request->args);
 }
 
 static bool batch_step(void *context)
@@ -364,7 +456,7 @@ void dispatch_line(struct connection *connection, const char *line, size_t lengt
     uint64_t taken_at = clock_microseconds();
     struct error error = { 0 };
 
-    if (message_parse(line, length, &value, &error) != 0)
+    if (weight_check(line, length, &error) != 0 || message_parse(line, length, &value, &error) != 0)
         refuse(connection, NULL, &error);
     else if (json_is_array(value))
         dispatch_batch(connection, value, taken_at);

@@ -7,6 +7,8 @@
  */
 #pragma once
 
+#include <sys/queue.h>
+
 #include <jansson.h>
 
 #include "access.h"
@@ -17,6 +19,8 @@
 #include "state.h"
 
 struct request;
+struct listings;
+struct evbuffer;
 
 /* Room for the struct that a method's fields decode into; each method asserts that it fits. */
 #define METHOD_ARGS_MAX 512
@@ -35,13 +39,18 @@ struct method {
     const int *errors; /* its own refusals for rpc.discover, then 0; see dispatch_errors too */
 };
 
+/* Of a dispatcher: those that change something. */
+LIST_HEAD(request_list, request);
+
 struct dispatcher {
     struct state *state;
     struct connections *connections;
     const struct method *tables[2]; /* the methods; those of the simulator, or NULL */
+    struct request_list changes;    /* begun, and not answered; does not own them */
     uint64_t started_at;            /* clock_milliseconds() */
     double start_time;              /* the same moment in seconds of Unix time */
     uint64_t max_connections;
+    struct listings *listings; /* NULL before the first one, see listing.h */
 };
 
 /* A call in progress. */
@@ -53,9 +62,12 @@ struct request {
     uint64_t taken_at;       /* when its line came to be looked at; clock_microseconds() */
     struct access_peer peer; /* from the kernel, never from the message */
     struct connection *connection;
-    struct batch *batch; /* NULL: a single request */
-    json_t *message;     /* keeps id and parameters alive; owned */
-    json_t *id;          /* in message; NULL: a notification */
+    struct batch *batch;      /* NULL: a single request */
+    json_t *message;          /* keeps id and parameters alive; owned */
+    json_t *id;               /* in message; NULL: a notification */
+    LIST_ENTRY(request) link; /* in dispatcher.changes, if `changes` */
+    bool changes;
+    TAILQ_ENTRY(request) waiting; /* of a listing's, while it waits for that */
     _Alignas(8) char args[METHOD_ARGS_MAX];
 };
 
@@ -70,6 +82,8 @@ struct request {
 const struct method *dispatch_method(const struct dispatcher *dispatcher, size_t number);
 /* The refusals that any method may answer with, besides its own; then 0. */
 extern const int dispatch_errors[];
+/* And by each that changes something, one that needs more than the right to read. */
+extern const int dispatch_change_errors[];
 
 /* For connections.on_line; the connection's context is the dispatcher. */
 void dispatch_line(struct connection *connection, const char *line, size_t length);
@@ -86,8 +100,13 @@ void request_reply_descriptor(struct request *request, json_t *result, int fd);
  * after the request's reply. Returns 0 or -ENOMEM.
  */
 int request_subscribe(struct request *request, events_set types);
+/*
+ * With the text of the result, which is taken out of the buffer. `shared`: bytes in it that are
+ * kept for others as well.
+ */
+void request_reply_text(struct request *request, struct evbuffer *text, size_t shared);
 /* As operation_done_fn; the context is the request. */
-void request_done(void *request, json_t *result, const struct error *error);
+void request_done(void *context, json_t *result, const struct error *error);
 
 /* A reply without parameters or waiting: result, or the error that is set. */
 void request_finish(struct request *request, json_t *result, const struct error *error);

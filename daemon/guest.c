@@ -63,6 +63,14 @@ struct guest *guest_next(struct guest *guest)
     return RB_NEXT(guest_tree, NULL, guest);
 }
 
+struct guest *guest_after(struct guests *guests, const struct domain_identity *identity)
+{
+    struct guest key = { .identity = *identity };
+    struct guest *guest = RB_NFIND(guest_tree, &guests->tree, &key);
+
+    return guest && domain_identity_equal(&guest->identity, identity) ? guest_next(guest) : guest;
+}
+
 static int guest_add(struct guests *guests, const struct domain_identity *identity,
                      struct guest **ret_guest)
 {

@@ -129,6 +129,8 @@ int guest_expect(struct guests *guests, const struct domain_identity *identity,
 struct guest *guest_find(struct guests *guests, const struct domain_identity *identity);
 struct guest *guest_first(struct guests *guests);
 struct guest *guest_next(struct guest *guest);
+/* The first that comes after one with this identity, which need not be there; or NULL. */
+struct guest *guest_after(struct guests *guests, const struct domain_identity *identity);
 
 /* A living guest whose configuration is unknown, or NULL. */
 struct guest *guests_unknown_holder(struct guests *guests);

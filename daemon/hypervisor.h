@@ -74,7 +74,9 @@ void hypervisor_close(struct hypervisor *hypervisor); /* NULL is allowed */
 
 /*
  * A descriptor that becomes readable when domains may have appeared or gone. A hint only: the list
- * is the truth. hypervisor_drain_changes() must be called before the list is read.
+ * is the truth. hypervisor_drain_changes() must be called before the list is read, and every few
+ * seconds without a hint, too: -errno while changes are not told, since the hypervisor's tools are
+ * gone, which no descriptor shows; it also finds them again.
  */
 int hypervisor_change_fd(struct hypervisor *hypervisor);
 int hypervisor_drain_changes(struct hypervisor *hypervisor);

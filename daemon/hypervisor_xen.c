@@ -13,12 +13,6 @@
 
 #include "hypervisor_xen_private.h"
 
-/* What errno says after a call of libxenctrl or libxenstore that failed; never 0. */
-static int failure(void)
-{
-    return errno > 0 ? -errno : -EIO;
-}
-
 static int open_handles(struct hypervisor *hypervisor)
 {
     /* Refused calls are judged here; the libraries' own lines would only frighten. */
@@ -26,20 +20,14 @@ static int open_handles(struct hypervisor *hypervisor)
     if (!hypervisor->logger)
         return -ENOMEM;
     if (libxl_ctx_alloc(&hypervisor->xl, LIBXL_VERSION, 0, hypervisor->logger) != 0)
-        return failure();
+        return hypervisor_xen_failure();
     hypervisor->xc = xc_interface_open(hypervisor->logger, NULL, 0);
     if (!hypervisor->xc)
-        return failure();
+        return hypervisor_xen_failure();
     hypervisor->memory = xenforeignmemory_open(hypervisor->logger, 0);
     if (!hypervisor->memory)
-        return failure();
-    hypervisor->xs = xs_open(0);
-    hypervisor->watches = xs_open(0);
-    if (!hypervisor->xs || !hypervisor->watches ||
-        !xs_watch(hypervisor->watches, "@introduceDomain", "new") ||
-        !xs_watch(hypervisor->watches, "@releaseDomain", "gone"))
-        return failure();
-    return 0;
+        return hypervisor_xen_failure();
+    return hypervisor_xen_connect(hypervisor);
 }
 
 static int read_version(struct hypervisor *hypervisor)
@@ -60,6 +48,7 @@ int hypervisor_xen_open(struct hypervisor **ret_hypervisor)
 
     if (!hypervisor)
         return -ENOMEM;
+    hypervisor->changes = -1;
     errno = 0;
     r = open_handles(hypervisor);
     if (r == 0)
@@ -76,10 +65,7 @@ void hypervisor_close(struct hypervisor *hypervisor)
 {
     if (!hypervisor)
         return;
-    if (hypervisor->watches)
-        xs_close(hypervisor->watches);
-    if (hypervisor->xs)
-        xs_close(hypervisor->xs);
+    hypervisor_xen_disconnect(hypervisor);
     if (hypervisor->memory)
         xenforeignmemory_close(hypervisor->memory);
     if (hypervisor->xc)
@@ -147,7 +133,7 @@ int hypervisor_list(struct hypervisor *hypervisor, const struct hypervisor_domai
         errno = 0;
         found = xc_domain_getinfolist(hypervisor->xc, first, room, info);
         if (found < 0)
-            return failure();
+            return hypervisor_xen_failure();
         r = reserve_list(hypervisor, count + (size_t)found);
         if (r < 0)
             return r;
@@ -177,7 +163,7 @@ int hypervisor_probe_ram(struct hypervisor *hypervisor, uint32_t domid, struct g
     address =
         xenforeignmemory_map(hypervisor->memory, domid, PROT_READ, frames.count, pages, errors);
     if (!address)
-        return failure();
+        return hypervisor_xen_failure();
     for (uint64_t i = 0; i < frames.count; i++) {
         if (errors[i] == 0)
             ram = true;
@@ -196,7 +182,7 @@ static int set_permission(struct hypervisor *hypervisor, uint32_t domid, struct 
 {
     errno = 0;
     return xc_domain_iomem_permission(hypervisor->xc, domid, frames.first.v, frames.count, allow)
-               ? failure()
+               ? hypervisor_xen_failure()
                : 0;
 }
 
@@ -219,7 +205,7 @@ static int change_mapping(struct hypervisor *hypervisor, uint32_t domid, gfn_t f
     errno = 0;
     return xc_domain_memory_mapping(hypervisor->xc, domid, first.v, frames.first.v, frames.count,
                                     add)
-               ? failure()
+               ? hypervisor_xen_failure()
                : 0;
 }
 

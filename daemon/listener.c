@@ -21,16 +21,13 @@
 #define LISTENER_BACKLOG 128
 
 /* One line for a client that cannot be served, then the end. It may not read it: no matter. */
-static void turn_away(int fd, struct listener *listener)
+static void turn_away(int fd, struct listener *listener, const struct error *error)
 {
     _cleanup_(cleanup_json) json_t *reply = NULL;
     _cleanup_(cleanup_free) char *text = NULL;
-    struct error error = { 0 };
 
     listener->connections->turned_away++;
-    error_set(&error, XENSHM_TOO_MANY, "there are %zu connections, the most for now",
-              listener->connections->count);
-    reply = message_error(NULL, &error);
+    reply = message_error(NULL, error);
     text = reply ? message_text(reply) : NULL;
     if (text) {
         text[strlen(text)] = '\n';
@@ -49,8 +46,22 @@ static bool is_full(const struct listener *listener, const struct access_peer *p
            (peer->level == ACCESS_NONE && connections->strangers >= (listener->limit + 3) / 4);
 }
 
+/* Is there room for this client? Returns 0 or a refusal. */
+static int check_room(const struct listener *listener, const struct access_peer *peer,
+                      struct error *error)
+{
+    const struct connections *connections = listener->connections;
+    size_t own = connections_of(connections, peer->uid);
+
+    if (is_full(listener, peer))
+        return error_set(error, XENSHM_TOO_MANY, "there are %zu connections, the most for now",
+                         connections->count);
+    return quota_check_connection(listener->quotas, peer->uid, own, listener->limit, error);
+}
+
 static void serve(struct listener *listener, int fd)
 {
+    struct error error = { 0 };
     struct access_peer peer;
     int r;
 
@@ -60,11 +71,13 @@ static void serve(struct listener *listener, int fd)
         close(fd);
         return;
     }
-    if (is_full(listener, &peer)) {
-        turn_away(fd, listener);
+    if (check_room(listener, &peer, &error) != 0) {
+        turn_away(fd, listener, &error);
         return;
     }
-    connection_new(listener->connections, fd, &peer);
+    r = connection_new(listener->connections, fd, &peer);
+    if (r < 0)
+        log_warning("a client of uid %u cannot be served: %s", (unsigned)peer.uid, strerror(-r));
 }
 
 /*
@@ -154,7 +167,7 @@ static int bind_socket(const char *path)
 
 int listener_open(struct listener *listener, struct connections *connections,
                   struct event_base *base, const char *path, const struct access_policy *policy,
-                  uint64_t limit, int fd)
+                  uint64_t limit, const struct quotas *quotas, int fd)
 {
     bool ours = fd < 0;
 
@@ -166,6 +179,7 @@ int listener_open(struct listener *listener, struct connections *connections,
         .connections = connections,
         .policy = *policy,
         .limit = limit,
+        .quotas = quotas,
         .path = ours ? strdup(path) : NULL,
         .fd = fd,
         .event = event_new(base, fd, EV_READ | EV_PERSIST, on_client, listener),

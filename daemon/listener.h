@@ -8,14 +8,16 @@
 
 #include "access.h"
 #include "connection.h"
+#include "quota.h"
 
 struct event;
 
 struct listener {
     struct connections *connections;
     struct access_policy policy;
-    uint64_t limit; /* connections at most */
-    char *path;     /* owned; of the socket that is ours to remove; NULL: systemd's */
+    uint64_t limit;              /* connections at most */
+    const struct quotas *quotas; /* of each user; not owned, may change */
+    char *path;                  /* owned; of the socket that is ours to remove; NULL: systemd's */
     int fd;
     struct event *event;
     struct event *retry;
@@ -28,7 +30,7 @@ struct listener {
  */
 int listener_open(struct listener *listener, struct connections *connections,
                   struct event_base *base, const char *path, const struct access_policy *policy,
-                  uint64_t limit, int fd);
+                  uint64_t limit, const struct quotas *quotas, int fd);
 /* Stops listening, and removes the socket that it has bound. */
 void listener_close(struct listener *listener);
 /* For clients that connect from now on: who is connected keeps the rights identified then. */

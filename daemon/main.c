@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "builder_spawn.h"
 #include "cleanup.h"
 #include "daemon.h"
 #include "hypervisor_xen.h"
@@ -65,7 +66,7 @@ static int run(struct config *config, struct options *options)
     int r;
 
     builder.program = program;
-    if (program)
+    if (program || config->builder_socket)
         setup.builder = &builder;
     else
         log_warning("no " BUILDER " beside this program: guests cannot be created");

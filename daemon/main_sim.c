@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "builder_spawn.h"
 #include "cleanup.h"
 #include "daemon.h"
 #include "hypervisor_sim.h"
@@ -43,10 +44,14 @@ static int add_pool(struct sim_options *options, const char *text)
 {
     const char *equals = strchr(text, '=');
     size_t index = options->pool_count;
-    struct sim_pool_request *pool = &options->pools[index];
-    char *name = options->names[index];
+    struct sim_pool_request *pool;
+    char *name;
 
-    if (index == POOLS_MAX || size_parse(equals ? equals + 1 : text, &pool->size) != 0)
+    if (index == POOLS_MAX)
+        return -1;
+    pool = &options->pools[index];
+    name = options->names[index];
+    if (size_parse(equals ? equals + 1 : text, &pool->size) != 0)
         return -1;
     if (equals)
         snprintf(name, sizeof(options->names[0]), "%.*s", (int)(equals - text), text);
@@ -228,7 +233,7 @@ static int run(struct config *config, struct sim_options *options)
         hypervisor_close(setup.hypervisor);
         return r;
     }
-    if (program)
+    if (program || config->builder_socket)
         setup.builder = &builder;
     else
         log_warning("no " BUILDER " beside this program: guests cannot be created");

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "cleanup.h"
+#include "listing.h"
 #include "methods.h"
 #include "metrics_families.h"
 
@@ -44,11 +45,19 @@ static char *make_text(const struct dispatcher *dispatcher)
     return NULL;
 }
 
+static bool step(struct listing *listing)
+{
+    _cleanup_(cleanup_free) char *text = make_text(listing->dispatcher);
+
+    listing_add(listing,
+                text ? json_pack("{s:s, s:s}", "content_type", EXPOSITION_TYPE, "text", text)
+                     : NULL);
+    return false;
+}
+
+static const struct listing_kind kind = { .step = step };
+
 void method_daemon_metrics(struct request *request, const void *args)
 {
-    _cleanup_(cleanup_free) char *text = make_text(request->dispatcher);
-
-    request_reply(request,
-                  text ? json_pack("{s:s, s:s}", "content_type", EXPOSITION_TYPE, "text", text)
-                       : NULL);
+    listing_request(request, &kind, NULL);
 }

@@ -30,12 +30,21 @@ static const struct schema members_limits[] = {
     { NULL },
 };
 
+static const struct schema members_quotas[] = {
+    { "connections", SCHEMA_INTEGER },
+    { "segments", SCHEMA_INTEGER },
+    { "memory", SCHEMA_SIZE },
+    { "requests", SCHEMA_INTEGER },
+    { NULL },
+};
+
 static const struct schema members[] = {
     { "version", SCHEMA_STRING },
     { "uptime", SCHEMA_NUMBER, 0, "seconds" },
     { "xen_version", SCHEMA_STRING },
     { "counts", SCHEMA_OBJECT, .members = members_counts },
     { "limits", SCHEMA_OBJECT, .members = members_limits },
+    { "quotas", SCHEMA_OBJECT, 0, "of each user; 0: none", .members = members_quotas },
     { "orders", SCHEMA_REFERENCE, SCHEMA_LIST, .reference = "order" },
     { NULL },
 };
@@ -70,6 +79,13 @@ static json_t *limits(const struct dispatcher *dispatcher)
                      "openings_per_connection", OPENINGS_OF_CONNECTION);
 }
 
+static json_t *quotas(const struct quotas *quotas)
+{
+    return json_pack("{s:I, s:I, s:I, s:I}", "connections", (json_int_t)quotas->connections,
+                     "segments", (json_int_t)quotas->segments, "memory", (json_int_t)quotas->memory,
+                     "requests", (json_int_t)quotas->requests);
+}
+
 static json_t *orders(const struct orders *orders)
 {
     json_t *array = json_array();
@@ -83,10 +99,11 @@ void method_daemon_status(struct request *request, const void *args)
 {
     const struct dispatcher *dispatcher = request->dispatcher;
 
-    request_reply(request,
-                  json_pack("{s:s, s:f, s:s, s:o, s:o, s:o}", "version", XENSHMD_VERSION, "uptime",
-                            (double)(clock_milliseconds() - dispatcher->started_at) / 1000,
-                            "xen_version", hypervisor_version(request->state->hypervisor), "counts",
-                            counts(dispatcher), "limits", limits(dispatcher), "orders",
-                            orders(&request->state->orders)));
+    request_reply(request, json_pack("{s:s, s:f, s:s, s:o, s:o, s:o, s:o}", "version",
+                                     XENSHMD_VERSION, "uptime",
+                                     (double)(clock_milliseconds() - dispatcher->started_at) / 1000,
+                                     "xen_version", hypervisor_version(request->state->hypervisor),
+                                     "counts", counts(dispatcher), "limits", limits(dispatcher),
+                                     "quotas", quotas(&request->state->limits.quotas), "orders",
+                                     orders(&request->state->orders)));
 }

@@ -2,6 +2,7 @@
 /* OpenRPC (https://spec.open-rpc.org), made from the tables that the daemon itself uses. */
 #include "describe.h"
 #include "events.h"
+#include "listing.h"
 #include "message.h"
 #include "methods.h"
 
@@ -60,6 +61,8 @@ static json_t *describe_method(const struct method *method)
     json_t *errors = json_array();
 
     append_errors(errors, dispatch_errors);
+    if (method->level > ACCESS_READ)
+        append_errors(errors, dispatch_change_errors);
     append_errors(errors, method->errors);
     return json_pack("{s:s, s:s, s:s, s:o, s:{s:s, s:o}, s:o, s:s}", "name", method->name,
                      "summary", method->text, "paramStructure", "by-name", "params",
@@ -133,12 +136,20 @@ static json_t *describe_events(void)
     return types;
 }
 
+static bool step(struct listing *listing)
+{
+    listing_add(listing,
+                json_pack("{s:s, s:{s:s, s:s}, s:o, s:{s:o, s:o}, s:o}", "openrpc", OPENRPC_VERSION,
+                          "info", "title", "xenshmd", "version", XENSHMD_VERSION, "methods",
+                          describe_methods(listing->dispatcher), "components", "errors",
+                          describe_errors(), "schemas", describe_schemas(), "x-events",
+                          describe_events()));
+    return false;
+}
+
+static const struct listing_kind kind = { .step = step };
+
 void method_rpc_discover(struct request *request, const void *args)
 {
-    request_reply(request,
-                  json_pack("{s:s, s:{s:s, s:s}, s:o, s:{s:o, s:o}, s:o}", "openrpc",
-                            OPENRPC_VERSION, "info", "title", "xenshmd", "version", XENSHMD_VERSION,
-                            "methods", describe_methods(request->dispatcher), "components",
-                            "errors", describe_errors(), "schemas", describe_schemas(), "x-events",
-                            describe_events()));
+    listing_request(request, &kind, NULL);
 }

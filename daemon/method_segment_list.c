@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <string.h>
+
 #include "describe.h"
+#include "listing.h"
 #include "methods.h"
 
 const struct params_field method_segment_list_fields[] = { PARAMS_END };
@@ -12,12 +15,26 @@ static const struct schema members[] = {
 const struct schema method_segment_list_result = SCHEMA_WITH(members);
 const int method_segment_list_errors[] = { 0 };
 
+static bool step(struct listing *listing)
+{
+    struct listing_place *place = &listing->place;
+    struct segment *segment = segment_after(&listing->state->segments, place->segment);
+
+    if (listing->length == 0)
+        listing_begin_list(listing, "{\"segments\":[");
+    for (; segment && listing_has_time(listing); segment = segment_next(segment)) {
+        listing_add(listing, describe_segment_status(segment, listing->state));
+        strcpy(place->segment, segment->name);
+    }
+    if (segment)
+        return true;
+    listing_end_list(listing, "]}");
+    return false;
+}
+
+static const struct listing_kind kind = { .step = step };
+
 void method_segment_list(struct request *request, const void *args)
 {
-    json_t *segments = json_array();
-    struct segment *segment = segment_first(&request->state->segments);
-
-    for (; segment; segment = segment_next(segment))
-        describe_append(&segments, describe_segment_status(segment, request->state));
-    request_reply(request, json_pack("{s:o}", "segments", segments));
+    listing_request(request, &kind, NULL);
 }

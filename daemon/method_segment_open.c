@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "cleanup.h"
 #include "message.h"
 #include "methods.h"
 #include "operation_segment.h"
+#include "outgoing.h"
 
 struct args {
     const char *name;
@@ -47,6 +50,20 @@ static void done(void *context, json_t *result, const struct error *error)
     free(call);
 }
 
+/* Before the segment is open: a reply that cannot go out would leave it so. */
+static int check_descriptors(struct error *error)
+{
+    int r = outgoing_try_descriptor();
+
+    if (r == 0)
+        return 0;
+    error_set(error, XENSHM_TOO_MANY, "no descriptor can be sent: %s", strerror(-r));
+    return error_set_hint(error, r == -ETOOMANYREFS
+                                     ? "too many are on their way to clients that do not read: ask "
+                                       "again later"
+                                     : "ask again later");
+}
+
 /* The descriptor needs a reply to go with, a line of its own. Returns 0 or a refusal. */
 static int check_reply(const struct request *request, struct error *error)
 {
@@ -54,7 +71,7 @@ static int check_reply(const struct request *request, struct error *error)
         return error_set(error, MESSAGE_INVALID_REQUEST,
                          "segment.open needs an id: a notification gets no descriptor");
     if (!request->batch)
-        return 0;
+        return check_descriptors(error);
     error_set(error, XENSHM_UNSUPPORTED,
               "segment.open cannot be part of a batch: a line brings "
               "one descriptor at most");

@@ -65,7 +65,7 @@ static int adopt_new(struct create *create, struct created_facts *facts)
 /* Devices may have come and gone meanwhile; but it is still the same guest. */
 static int adopt_again(struct create *create, struct created_facts *facts)
 {
-    struct created *created = create_find(create);
+    struct created *created = create_record(create);
     struct created_facts before = created->facts;
 
     if (memcmp(facts->uuid, before.uuid, DOMAIN_UUID_SIZE) != 0)

@@ -29,7 +29,7 @@ static int describe_share(struct create *create, struct attachment *attachment, 
 int create_build(struct create *create)
 {
     struct state *state = create->operation.state;
-    const struct created *created = create_find(create);
+    const struct created *created = create_record(create);
     char *tree = store_created_tree(state->store, created);
     const char *compatible = created->facts.compatible;
     json_t *shares = json_array(), *line;
@@ -50,7 +50,7 @@ int create_build(struct create *create)
 int create_built(struct create *create)
 {
     struct state *state = create->operation.state;
-    struct created *created = create_find(create);
+    struct created *created = create_record(create);
     json_t *domid = json_object_get(json_object_get(create->building.reply, "built"), "domid");
     const struct guest *guest;
     int r;
@@ -104,5 +104,5 @@ int create_check_brought_up(struct create *create)
                      "%" PRIu64 " of the %" PRIu64 " segments of guest '%s' could not be brought "
                      "into it",
                      create->segments - attached, create->segments,
-                     create_find(create)->facts.name);
+                     create_record(create)->facts.name);
 }

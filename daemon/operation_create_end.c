@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "audit.h"
 #include "clock.h"
 #include "describe.h"
 #include "log.h"
@@ -56,7 +57,7 @@ static json_t *describe_result(struct create *create, const struct created *crea
 enum operation_turn create_finish(struct create *create)
 {
     struct state *state = create->operation.state;
-    struct created *created = create_find(create);
+    struct created *created = create_record(create);
     json_t *result;
 
     building_dismiss(&create->building);
@@ -68,6 +69,8 @@ enum operation_turn create_finish(struct create *create)
     log_info("guest %s: %s as domain %u, with %" PRIu64 " segment%s", created->facts.name,
              create->restart ? "made anew" : "created", created->domid, create->segments,
              create->segments == 1 ? "" : "s");
+    if (create->restart)
+        audit_own("guest.restarted", created->facts.name, NULL, 0, 0);
     events_emit(&state->events, create->restart ? "guest.restarted" : "guest.created",
                 json_incref(result));
     if (result && json_array_size(create->warnings) > 0)
@@ -98,6 +101,8 @@ enum operation_turn create_undo(struct create *create)
     memcpy(request.uuid, create->uuid, DOMAIN_UUID_SIZE);
     give_guest_back(create);
     create->phase = CREATE_UNDONE;
+    /* Of the segment reserved last, when it was not wanted any more. */
+    suboperation_drop(create->sub);
     create->sub = suboperation_new(&create->operation);
     /* Without memory lifecycle_apply() does it. */
     if (!create->sub)
@@ -125,7 +130,7 @@ enum operation_turn create_undone(struct create *create)
 static enum operation_turn restart_failed(struct create *create)
 {
     struct state *state = create->operation.state;
-    struct created *created = create_find(create);
+    struct created *created = create_record(create);
     bool last = !created->unwanted && ++created->failures >= RESTART_TRIES;
     char uuid[UUID_TEXT_SIZE];
 
@@ -134,6 +139,7 @@ static enum operation_turn restart_failed(struct create *create)
               last ? "; it is given up" : "");
     created->not_before = clock_milliseconds() + RESTART_PAUSE;
     if (last) {
+        audit_own("guest.failed", created->facts.name, NULL, 0, create_error(create)->code);
         events_emit(&state->events, "guest.failed",
                     json_pack("{s:{s:o, s:s}, s:s, s:s}", "guest", "name",
                               describe_name(created->facts.name), "uuid",

@@ -5,6 +5,8 @@
  */
 #pragma once
 
+#include <assert.h>
+
 #include "building.h"
 #include "message.h"
 #include "operation_create.h"
@@ -46,6 +48,15 @@ struct create {
 static inline struct created *create_find(const struct create *create)
 {
     return create->busy ? created_find(&create->operation.state->created, create->uuid) : NULL;
+}
+
+/* The same for the steps that come once it has one. */
+static inline struct created *create_record(const struct create *create)
+{
+    struct created *created = create_find(create);
+
+    assert(created);
+    return created;
 }
 
 static inline struct error *create_error(struct create *create)

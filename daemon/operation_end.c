@@ -10,6 +10,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "audit.h"
 #include "building.h"
 #include "clock.h"
 #include "describe.h"
@@ -235,6 +236,9 @@ static void tell_ended(struct end *end, json_t *result)
     json_t *event = json_copy(result);
 
     log_info("guest %s: not looked after any more: %s", end->name, end->request.why);
+    /* Else whoever has asked for it is told of. */
+    if (!end->operation.done)
+        audit_own("guest.ended", end->name, NULL, 0, 0);
     json_object_set_new(event, "reason", json_string(end->request.why));
     events_emit(&end->operation.state->events, "guest.ended", event);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "audit.h"
 #include "describe.h"
 #include "log.h"
 #include "state.h"
@@ -14,6 +15,8 @@ struct reclaim {
     struct operation operation; /* first member */
     bool started;
     json_t *attachment; /* as it was, for those who listen */
+    char guest[DOMAIN_NAME_MAX];
+    uint64_t size; /* bytes */
     struct teardown teardown;
 };
 
@@ -63,6 +66,8 @@ static enum operation_turn reclaim_step(struct operation *operation)
             reclaim->attachment = describe_attachment(attachment);
         teardown_start(&reclaim->teardown, operation->state, attachment, TEARDOWN_MAPPED);
         reclaim->teardown.announce = attachment->state == ATTACHMENT_ATTACHING;
+        strcpy(reclaim->guest, attachment->guest_name);
+        reclaim->size = pages_to_bytes(segment_frames(attachment->segment).count);
         reclaim->started = true;
     }
     r = teardown_slice(&reclaim->teardown);
@@ -71,11 +76,14 @@ static enum operation_turn reclaim_step(struct operation *operation)
     /* It may have stood in the way of a standing order. */
     if (operation->state->orders.count > 0)
         state_request_reconcile(operation->state);
-    if (r == 0)
+    if (r == 0) {
         events_emit(&operation->state->events, "attachment.detached",
                     json_incref(reclaim->attachment));
-    if (r == 0)
         log_result(reclaim);
+    }
+    /* What was only reserved is nobody's news. */
+    if (r == 0 && operation->identity.domid != 0)
+        audit_own("attachment.detached", reclaim->guest, operation->segment, reclaim->size, 0);
     return OPERATION_DONE;
 }
 

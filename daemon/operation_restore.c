@@ -77,7 +77,7 @@ static void give_up(struct restore *restore, const struct error *error)
 
     log_error("segment %s: not given back to guest %s after its reboot: %s",
               attachment->segment->name, attachment->guest_name, error->message);
-    tell_attachment(state, "attachment.lost", attachment);
+    tell_own_attachment(state, "attachment.lost", attachment, error->code);
     /* reconcile() takes it back, wherever it still is. */
     attachment->state = ATTACHMENT_DETACHING;
     store_write(state->store, attachment->segment, NULL);
@@ -135,8 +135,11 @@ static int commit(struct restore *restore)
     }
     log_info("segment %s: guest %s (domid %u) has it now, at 0x%" PRIx64, attachment->segment->name,
              attachment->guest_name, attachment->identity.domid, gfn_address(attachment->first));
-    tell_attachment(state, restore->first ? "attachment.attached" : "attachment.restored",
-                    attachment);
+    /* The first time it is part of what was asked for. */
+    if (restore->first)
+        tell_attachment(state, "attachment.attached", attachment);
+    else
+        tell_own_attachment(state, "attachment.restored", attachment, 0);
     return 0;
 }
 

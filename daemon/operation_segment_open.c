@@ -125,7 +125,7 @@ static int claim_once(struct open *open, struct segment *segment)
 {
     struct error *error = &open->operation.error;
     struct opener *opener = open->request.opener;
-    struct process process;
+    struct process process = { 0 };
     struct opening *left;
 
     if (opening_find(segment, opener))
@@ -156,7 +156,8 @@ static enum operation_turn open_step(struct operation *operation)
     _cleanup_(cleanup_close) int fd = -1;
     struct segment *segment = NULL;
 
-    if (check(open, &segment) != 0 || open_descriptor(open, segment, &fd) != 0)
+    check(open, &segment); /* or the error says why not */
+    if (!segment || open_descriptor(open, segment, &fd) != 0)
         return OPERATION_DONE;
     result = describe_opening(segment);
     if (!result) {

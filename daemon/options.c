@@ -25,6 +25,7 @@ static void print_help(const char *program, const struct options_extra *extra)
            "  --show-config        print the configuration in force and exit\n"
            "  --state-dir DIR      state and socket (default " XENSHM_DEFAULT_STATE_DIR ")\n"
            "  --socket PATH        control socket (default DIR/xenshmd.sock)\n"
+           "  --builder-socket PATH  where systemd starts builders (default: the daemon does)\n"
            "  --log-level LEVEL    error, warning, info or debug\n"
            "%s"
            "  --help, --version    print and exit\n",
@@ -54,6 +55,8 @@ static int apply(const char *program, const char *option, const char *value,
         return set_text(&config->state_dir, value);
     if (strcmp(option, "--socket") == 0)
         return set_text(&config->socket, value);
+    if (strcmp(option, "--builder-socket") == 0)
+        return set_text(&config->builder_socket, value);
     if (strcmp(option, "--log-level") == 0)
         return log_level_parse(value, &config->log_level) < 0
                    ? usage(program, "no such log level:", value)

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "audit.h"
 #include "claim.h"
 #include "cleanup.h"
 #include "clock.h"
@@ -81,6 +82,7 @@ static void set_problem(struct state *state, struct order *order, bool about_gue
     order->about_guest = about_guest;
     log_error("standing order [segment %s]: %s (%s)", order->config->name, order->problem,
               error_name(error->code));
+    audit_own("order.failed", NULL, order->config->name, 0, error->code);
     events_emit(&state->events, "order.failed",
                 json_pack("{s:s, s:s, s:s}", "segment", order->config->name, "name",
                           error_name(error->code), "problem", order->problem));
@@ -142,6 +144,12 @@ static struct errand *new_errand(struct state *state, const struct order *order)
     return errand;
 }
 
+/* Of a segment or an attachment, as it is told. */
+static uint64_t size_of(const json_t *object)
+{
+    return (uint64_t)json_integer_value(json_object_get(object, "size"));
+}
+
 static void allocated(void *context, json_t *result, const struct error *error)
 {
     struct errand *errand = context;
@@ -156,8 +164,10 @@ static void allocated(void *context, json_t *result, const struct error *error)
             order->problem[0] = '\0';
     }
     /* Now it can be attached. */
-    if (result)
+    if (result) {
+        audit_own("segment.allocated", NULL, errand->segment, size_of(result), 0);
         state_request_reconcile(state);
+    }
     json_decref(result);
     free(errand);
 }
@@ -199,6 +209,9 @@ static void attached(void *context, json_t *result, const struct error *error)
     struct order *order = find(&state->orders, errand->segment);
     const struct guest *guest = guest_find(&state->guests, &errand->guest);
 
+    if (result)
+        audit_own("attachment.attached", guest ? guest->name : NULL, errand->segment,
+                  size_of(result), 0);
     if (order && result) {
         order->problem[0] = '\0';
     } else if (order) {

@@ -13,6 +13,8 @@
 
 #include "cleanup.h"
 
+/* What one call of outgoing_flush() sends, so that others have their turn. */
+#define TURN (64 * 1024)
 /* Pieces of the buffer in one call. */
 #define PARTS 4
 
@@ -137,8 +139,8 @@ static void drain(struct outgoing *outgoing, size_t length)
     descriptor->place -= length;
 }
 
-/* One call. Returns 0 or -errno. */
-static int flush_some(struct outgoing *outgoing, int socket)
+/* One call. Returns the bytes sent, or -errno. */
+static ssize_t flush_some(struct outgoing *outgoing, int socket)
 {
     struct outgoing_descriptor *first = STAILQ_FIRST(&outgoing->descriptors), *next = first;
     struct iovec parts[PARTS];
@@ -152,22 +154,43 @@ static int flush_some(struct outgoing *outgoing, int socket)
     }
     if (next)
         length = next->place;
+    if (length > TURN)
+        length = TURN;
     n = send_parts(socket, parts, collect_parts(outgoing, length, parts), fd);
     if (n < 0)
         return errno == EINTR ? 0 : -errno;
     if (fd >= 0)
         remove_first(outgoing);
     drain(outgoing, (size_t)n);
-    return 0;
+    return n;
 }
 
 int outgoing_flush(struct outgoing *outgoing, int socket)
 {
-    int r = 0;
+    size_t sent = 0;
 
-    while (r == 0 && outgoing_length(outgoing) > 0)
-        r = flush_some(outgoing, socket);
-    return r;
+    while (outgoing_length(outgoing) > 0) {
+        ssize_t n = sent < TURN ? flush_some(outgoing, socket) : -EAGAIN;
+
+        if (n < 0)
+            return (int)n;
+        sent += (size_t)n;
+    }
+    return 0;
+}
+
+int outgoing_try_descriptor(void)
+{
+    _cleanup_(cleanup_close) int from = -1;
+    _cleanup_(cleanup_close) int to = -1;
+    struct iovec part = { (void *)"", 1 };
+    int fds[2];
+
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) < 0)
+        return -errno;
+    from = fds[0];
+    to = fds[1];
+    return send_parts(from, &part, 1, to) < 0 ? -errno : 0;
 }
 
 bool outgoing_hung_up(int socket)

@@ -34,8 +34,18 @@ size_t outgoing_length(const struct outgoing *outgoing);
 int outgoing_send(struct outgoing *outgoing, int socket, const char *text, size_t length, int fd);
 /* The same with all of a buffer, which is taken out of it. */
 void outgoing_send_buffer(struct outgoing *outgoing, int socket, struct evbuffer *text);
-/* Sends what the socket takes of what waits. Returns 0: it is all gone; -EAGAIN; or -errno. */
+/*
+ * Sends what the socket takes of what waits, up to a bound. Returns 0: it is all gone; -EAGAIN: the
+ * rest is to be sent when the socket is writable; -ETOOMANYREFS: too many descriptors are on their
+ * way at present; or another -errno.
+ */
 int outgoing_flush(struct outgoing *outgoing, int socket);
+
+/*
+ * Can a descriptor be sent at present, or are too many of this user's on their way to those who do
+ * not take them? Returns 0 or -errno.
+ */
+int outgoing_try_descriptor(void);
 
 /* Has the other end closed both directions? That it sends no more does not mean that it is gone. */
 bool outgoing_hung_up(int socket);

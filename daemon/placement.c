@@ -7,6 +7,7 @@
 
 #include "cleanup.h"
 #include "message.h"
+#include "quota.h"
 #include "window.h"
 
 static int no_memory(struct error *error)
@@ -42,13 +43,13 @@ static bool is_roomier(const struct state_pool *a, const struct state_pool *b)
     return free_a > free_b || (free_a == free_b && a->frames.count > b->frames.count);
 }
 
-/* Which numbers to name: those of the pool with the largest free run, of several the largest. */
+/* Which pool to name: the one with the largest free run, of several the largest. There is one. */
 static const struct state_pool *roomiest(const struct state *state)
 {
-    const struct state_pool *best = NULL;
+    const struct state_pool *best = &state->pools[0];
 
-    for (size_t i = 0; i < state->pool_count; i++)
-        if (!best || is_roomier(&state->pools[i], best))
+    for (size_t i = 1; i < state->pool_count; i++)
+        if (is_roomier(&state->pools[i], best))
             best = &state->pools[i];
     return best;
 }
@@ -151,6 +152,15 @@ static int claim_for_request(struct state *state, const struct placement_request
     return r < 0 ? no_memory(error) : 0;
 }
 
+/* Claimed in the same turn: what others ask for meanwhile is counted after this, or before. */
+static int check_quota(const struct state *state, const struct placement_request *request,
+                       struct error *error)
+{
+    struct owner owner = owner_find(&state->segments.owners, request->uid);
+
+    return quota_check_segment(&state->limits.quotas, &owner, request->pages, error);
+}
+
 int placement_segment(struct state *state, const struct placement_request *request,
                       struct segment **ret_segment, struct error *error)
 {
@@ -166,8 +176,11 @@ int placement_segment(struct state *state, const struct placement_request *reque
         return error_set(error, XENSHM_SEGMENT_EXISTS, "a segment called '%s' exists", name);
     if (segment_new(&state->segments, name, &segment) < 0)
         return no_memory(error);
-    segment->owner_uid = request->uid;
-    r = claim_for_request(state, request, segment, error);
+    r = check_quota(state, request, error);
+    if (r == 0)
+        r = claim_for_request(state, request, segment, error);
+    if (r == 0 && segment_set_owner(&state->segments, segment, request->uid) < 0)
+        r = no_memory(error);
     if (r) {
         segment_remove(&state->segments, segment);
         return r;
@@ -228,6 +241,7 @@ static bool has_extended_regions(const char *version)
 {
     unsigned major = 0, minor = 0;
 
+    /* NOLINTNEXTLINE(cert-err34-c): Xen's own text */
     return sscanf(version, "%u.%u", &major, &minor) != 2 || major < 4 || (major == 4 && minor < 21);
 }
 

@@ -14,7 +14,7 @@ struct placement_request {
     struct state_pool *pool; /* NULL: the first, by host address, in which it fits */
     uint64_t pages;
     uint64_t align; /* pages; a power of two */
-    uint32_t uid;
+    uint32_t uid;   /* whose it will be, and for whose quota it counts */
 };
 
 /* A new segment with claimed pages. Returns 0, or a refusal in *error and nothing changed. */

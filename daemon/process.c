@@ -22,6 +22,7 @@ int process_parse(const char *line, uint64_t *ret_started, bool *ret_lives)
     long threads;
     char state;
 
+    /* NOLINTNEXTLINE(cert-err34-c): the kernel's own text */
     if (!rest || sscanf(rest,
                         ") %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %ld "
                         "%*s %" SCNu64,
@@ -64,7 +65,7 @@ int process_find(pid_t pid, struct process *ret_process)
 
 bool process_may_live(const struct process *process)
 {
-    struct process found;
+    struct process found = { 0 };
     int r = process_find(process->pid, &found);
 
     return r == 0 ? process_equal(&found, process) : r != -ESRCH;

@@ -66,7 +66,7 @@ static int load_attachment(struct state *state, struct segment *segment,
         r = -EEXIST;
     if (r == 0)
         r = attachment_new(&state->segments, segment, &stored->identity, &attachment);
-    if (r < 0)
+    if (r)
         return r;
     await_guest(state, guest, stored);
     attachment->first = stored->first;
@@ -143,7 +143,6 @@ static int load_segment(void *context, const struct store_segment *stored, const
     segment->pool = pool;
     segment->kept = stored->kept;
     segment->epoch = stored->epoch;
-    segment->owner_uid = stored->owner_uid;
     if (stored->epoch > state->segments.last_epoch)
         state->segments.last_epoch = stored->epoch;
     r = pool_claim(pool->pool, stored->frames, segment, &segment->run);
@@ -154,7 +153,9 @@ static int load_segment(void *context, const struct store_segment *stored, const
         unload_segment(state, segment);
         return r;
     }
-    r = load_attachments(state, segment, stored, file);
+    r = segment_set_owner(&state->segments, segment, stored->owner_uid);
+    if (r == 0)
+        r = load_attachments(state, segment, stored, file);
     if (r == 0)
         r = load_openings(state, segment, stored);
     if (r < 0) {

@@ -7,6 +7,7 @@
 
 #include <event2/event.h>
 
+#include "audit.h"
 #include "log.h"
 
 /*
@@ -36,11 +37,39 @@ void reload_apply_limits(struct reload *reload)
         .restart_grace = config->restart_grace,
         .builders = config->builders,
         .builder_timeout = config->builder_timeout,
+        .line_memory = config->line_memory,
+        .reply_memory = config->reply_memory,
         .overflow_wait = config->overflow_wait,
+        .quotas = config->quotas,
     };
     reload->state->events.backlog_max = config->event_backlog;
     reload->state->guests.restart_grace = config->restart_grace;
     reload->state->compatible = config->guest_compatible;
+}
+
+/* Those of the defaults need not be there. */
+static void tell_missing_group(enum access_level level, const char *name)
+{
+    bool wanted = strcmp(name, CONFIG_OPERATE_GROUP) != 0 && strcmp(name, CONFIG_READ_GROUP) != 0;
+
+    log_line(wanted ? LOG_LEVEL_WARNING : LOG_LEVEL_DEBUG,
+             "[daemon] %s-group: there is no group '%s', so it gives no right",
+             access_level_name(level), name);
+}
+
+void reload_read_policy(const struct reload *reload, struct access_policy *ret_policy)
+{
+    const struct config *config = &reload->config;
+    const char *const names[ACCESS_LEVELS] = {
+        [ACCESS_READ] = config->read_group,
+        [ACCESS_OPERATE] = config->operate_group,
+        [ACCESS_ADMIN] = config->admin_group,
+    };
+
+    *ret_policy = (struct access_policy){ 0 };
+    for (enum access_level level = ACCESS_READ; level < ACCESS_LEVELS; level++)
+        if (!access_policy_set(ret_policy, level, names[level]))
+            tell_missing_group(level, names[level]);
 }
 
 /*
@@ -51,7 +80,7 @@ static void apply_rights(struct reload *reload)
 {
     struct access_policy policy;
 
-    access_policy_init(&policy, reload->config.operate_group, reload->config.read_group);
+    reload_read_policy(reload, &policy);
     listener_set_policy(reload->listener, &policy);
 }
 
@@ -102,6 +131,8 @@ static void keep_fixed(struct config *old, struct config *fresh)
         warn_of_restart("[daemon] state-dir");
     if (!same_text(old->socket, fresh->socket))
         warn_of_restart("[daemon] socket");
+    if (!same_text(old->builder_socket, fresh->builder_socket))
+        warn_of_restart("[daemon] builder-socket");
     if (old->connections != fresh->connections)
         warn_of_restart("[limits] connections");
     if (!same_list(old->pool_names, fresh->pool_names))
@@ -112,6 +143,7 @@ static void keep_fixed(struct config *old, struct config *fresh)
         warn_of_restart("[pool] guest-address");
     SWAP(old->state_dir, fresh->state_dir);
     SWAP(old->socket, fresh->socket);
+    SWAP(old->builder_socket, fresh->builder_socket);
     SWAP(old->connections, fresh->connections);
     SWAP(old->pool_names, fresh->pool_names);
     SWAP(old->pool_compatibles, fresh->pool_compatibles);
@@ -140,7 +172,14 @@ static void tell_reloaded(struct reload *reload)
     const char *path = reload->config.path;
 
     log_info("reload: %s is in force", path ? path : "the default configuration");
+    audit_own("config.reloaded", NULL, NULL, 0, 0);
     events_emit(&reload->state->events, "config.reloaded", json_pack("{s:s?}", "path", path));
+}
+
+static void tell_kept(const struct error *error)
+{
+    log_error("reload: %s; the old configuration stays in force", error->message);
+    audit_own("config.reloaded", NULL, NULL, 0, error->code);
 }
 
 static void on_turn(evutil_socket_t fd, short what, void *context)
@@ -154,7 +193,7 @@ static void on_turn(evutil_socket_t fd, short what, void *context)
         error_set(&error, XENSHM_CONFIG_INVALID, "out of memory");
     }
     if (error.code)
-        log_error("reload: %s; the old configuration stays in force", error.message);
+        tell_kept(&error);
     else
         tell_reloaded(reload);
 }

@@ -26,6 +26,8 @@ struct reload {
 
 /* Puts log level and limits in force; at the start, before the state is loaded. */
 void reload_apply_limits(struct reload *reload);
+/* Who has which right by the configuration in force; tells of groups that there are not. */
+void reload_read_policy(const struct reload *reload, struct access_policy *ret_policy);
 /*
  * When the state is loaded: heeds SIGHUP from here on. All members up
  * to `context` are set. Returns 0 or -ENOMEM; reload_clear() in either case.

@@ -3,8 +3,8 @@
  * Wiping pool memory.
  *
  * A UIO mapping is Device memory on Arm: unaligned accesses, exclusives, atomics and `DC ZVA`
- * (which memset() uses) fault there. So this file, and nothing else, writes zeros to a pool, with
- * aligned volatile stores of 8 bytes; a test looks at its machine code.
+ * (which memset() uses) fault there. So this file, and nothing else, writes zeros to a pool, by
+ * xenshm-memory.h: aligned stores of 8 bytes, one instruction each. Tests look at its machine code.
  */
 #pragma once
 
@@ -12,8 +12,8 @@
 #include <stdint.h>
 
 struct scrub {
-    volatile uint64_t *next;
-    uint64_t words; /* left */
+    volatile unsigned char *next;
+    uint64_t bytes; /* left */
 };
 
 /* `address` is 8-byte aligned, `bytes` a multiple of 8. */

@@ -32,6 +32,7 @@ void segments_init(struct segments *segments)
 {
     *segments = (struct segments){ 0 };
     RB_INIT(&segments->tree);
+    RB_INIT(&segments->owners);
     TAILQ_INIT(&segments->left);
 }
 
@@ -49,6 +50,7 @@ void segments_clear(struct segments *segments)
         RB_REMOVE(segment_tree, &segments->tree, segment);
         free(segment);
     }
+    owners_clear(&segments->owners);
     segments->count = 0;
 }
 
@@ -70,6 +72,15 @@ struct segment *segment_first(struct segments *segments)
 struct segment *segment_next(struct segment *segment)
 {
     return RB_NEXT(segment_tree, NULL, segment);
+}
+
+struct segment *segment_after(struct segments *segments, const char *name)
+{
+    struct segment key, *segment;
+
+    snprintf(key.name, sizeof(key.name), "%s", name);
+    segment = RB_NFIND(segment_tree, &segments->tree, &key);
+    return segment && strcmp(segment->name, name) == 0 ? segment_next(segment) : segment;
 }
 
 /*
@@ -109,9 +120,22 @@ void segment_remove(struct segments *segments, struct segment *segment)
 {
     RB_REMOVE(segment_tree, &segments->tree, segment);
     segments->count--;
+    if (segment->owned)
+        owner_remove(&segments->owners, segment->owner_uid, segment_frames(segment).count);
     if (segment->run)
         pool_release(segment->pool->pool, segment->run);
     free(segment);
+}
+
+int segment_set_owner(struct segments *segments, struct segment *segment, uint32_t uid)
+{
+    int r = owner_add(&segments->owners, uid, segment_frames(segment).count);
+
+    if (r < 0)
+        return r;
+    segment->owner_uid = uid;
+    segment->owned = true;
+    return 0;
 }
 
 void segment_default_name(struct segments *segments, const char *guest,

@@ -13,6 +13,7 @@
 #include <sys/queue.h>
 
 #include "hypervisor.h"
+#include "owner.h"
 #include "params.h"
 #include "pool.h"
 #include "range.h"
@@ -80,8 +81,9 @@ struct segment {
     struct pool_run *run; /* owned by pool->pool, with this segment as its owner */
     bool kept;            /* lives until it is freed, not only while attached */
     uint64_t epoch;
-    uint32_t owner_uid;
-    bool clash; /* a guest has some of its pages by its own iomem: see holders.h */
+    uint32_t owner_uid; /* segment_set_owner() */
+    bool owned;         /* counted in segments.owners */
+    bool clash;         /* a guest has some of its pages by its own iomem: see holders.h */
     struct segment_progress progress;
     struct attachment_list attachments;
     size_t attachment_count;
@@ -99,6 +101,7 @@ struct segments {
     size_t opening_count;
     struct opening_list left; /* of the openings, those whose connection has ended */
     uint64_t last_epoch;
+    struct owner_tree owners; /* of the segments, by user */
 };
 
 void segments_init(struct segments *segments);
@@ -108,6 +111,8 @@ void segments_clear(struct segments *segments);
 struct segment *segment_find(struct segments *segments, const char *name);
 struct segment *segment_first(struct segments *segments);
 struct segment *segment_next(struct segment *segment);
+/* The first whose name comes after this one, which need not be there; or NULL. */
+struct segment *segment_after(struct segments *segments, const char *name);
 
 /*
  * A new segment without pages. `name` is valid and not in use. The epoch is later than that of
@@ -116,6 +121,12 @@ struct segment *segment_next(struct segment *segment);
 int segment_new(struct segments *segments, const char *name, struct segment **ret_segment);
 /* Removes and frees a segment without attachments and openings; its run goes back to the pool. */
 void segment_remove(struct segments *segments, struct segment *segment);
+
+/*
+ * Whose it is, and counted for: once for each segment, after it has got its pages. Returns 0 or
+ * -ENOMEM.
+ */
+int segment_set_owner(struct segments *segments, struct segment *segment, uint32_t uid);
 
 /* The lowest free `<guest>-<n>`, characters that a name must not have replaced by '_'. */
 void segment_default_name(struct segments *segments, const char *guest,

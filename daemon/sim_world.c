@@ -121,14 +121,12 @@ static int open_file(const char *path)
     return fd;
 }
 
-static int map_file(int fd, uint64_t size, struct sim_world **ret_world)
+/* NULL with errno on failure. */
+static struct sim_world *map_file(int fd, uint64_t size)
 {
     void *address = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 
-    if (address == MAP_FAILED)
-        return -errno;
-    *ret_world = address;
-    return 0;
+    return address == MAP_FAILED ? NULL : address;
 }
 
 static int check_world(struct sim_world *world, uint64_t size, const struct sim_pool_request *pools,
@@ -170,9 +168,9 @@ static int open_world(int fd, const struct sim_pool_request *pools, size_t pool_
         return -EILSEQ;
     if (st.st_size == 0 && ftruncate(fd, (off_t)size) < 0)
         return -errno;
-    r = map_file(fd, size, &world);
-    if (r < 0)
-        return r;
+    world = map_file(fd, size);
+    if (!world)
+        return -errno;
     /* A file that a kill left empty of meaning is as good as new. */
     if (st.st_size == 0 || (world->magic == 0 && size == world_size(pools, pool_count)))
         fill_world(world, pools, pool_count, size);

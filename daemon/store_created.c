@@ -109,7 +109,7 @@ static int read_created(struct created_list *list, json_t *object, const char *e
         r = -EINVAL;
     if (r == 0)
         r = created_add(list, &facts, config, &created);
-    if (r < 0) {
+    if (r) {
         created_facts_clear(&facts);
         return r;
     }

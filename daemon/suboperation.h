@@ -17,6 +17,6 @@ struct suboperation {
 /* For the context of an operation_done_fn. NULL: no memory. */
 struct suboperation *suboperation_new(struct operation *parent);
 /* As operation_done_fn: keeps the result, and wakes the parent. */
-void suboperation_done(void *suboperation, json_t *result, const struct error *error);
+void suboperation_done(void *context, json_t *result, const struct error *error);
 /* The parent is through with it: frees it now, or when it ends. NULL is allowed; returns NULL. */
 struct suboperation *suboperation_drop(struct suboperation *suboperation);

@@ -130,7 +130,9 @@ static int quarantine(struct teardown *teardown, int why)
                   segment->name, attachment->guest_name, strerror(-why));
         /* As good as it gets: without this the file says "detaching", which repairs the same. */
         store_write(teardown->state->store, segment, NULL);
-        tell_attachment(teardown->state, "attachment.quarantined", attachment);
+        tell_own_attachment(teardown->state, "attachment.quarantined", attachment,
+                            teardown->store_failed ? XENSHM_STORE_FAILED
+                                                   : XENSHM_HYPERVISOR_FAILED);
     }
     return why;
 }

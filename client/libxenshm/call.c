@@ -124,7 +124,7 @@ int call_method(struct xenshm *connection, const char *method, json_t *params, j
         return failure_note(connection, -ENOTCONN);
     }
     r = make_request(connection, method, params, &text);
-    if (r == 0)
+    if (text)
         r = exchange(connection, text, &reply);
     if (r)
         return r;

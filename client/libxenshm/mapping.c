@@ -125,14 +125,14 @@ int xenshm_map(struct xenshm *connection, const char *segment, struct xenshm_map
     if (r)
         return failure_note(connection, r);
     r = map(own, segment, &mapping);
-    if (r) {
+    if (!mapping) {
         connection->failure = own->failure;
         xenshm_close(own);
         return r;
     }
     mapping->process = getpid();
     mapping->connection = own;
-    *ret_mapping = &mapping->shown;
+    *ret_mapping = (struct xenshm_mapping *)mapping;
     return 0;
 }
 
@@ -141,17 +141,17 @@ int xenshm_mapping_fd(const struct xenshm_mapping *mapping)
     return xenshm_fd(((const struct mapping *)mapping)->connection);
 }
 
-void xenshm_unmap(struct xenshm_mapping *shown)
+void xenshm_unmap(struct xenshm_mapping *mapping)
 {
-    struct mapping *mapping = (struct mapping *)shown;
+    struct mapping *own = (struct mapping *)mapping;
 
-    if (!mapping)
+    if (!own)
         return;
-    if (mapping->process == getpid()) {
-        munmap(mapping->start, mapping->length);
+    if (own->process == getpid()) {
+        munmap(own->start, own->length);
         /* Only now: the pages may go to somebody else. Children of fork() have the socket, too. */
-        shutdown(mapping->connection->stream.fd, SHUT_RDWR);
+        shutdown(own->connection->stream.fd, SHUT_RDWR);
     }
-    xenshm_close(mapping->connection);
-    free(mapping);
+    xenshm_close(own->connection);
+    free(own);
 }

@@ -15,6 +15,7 @@ static const char *skip_place(const char *text)
 
     if (end)
         text = end + 2;
+    /* NOLINTNEXTLINE(cert-err34-c): which number it is does not matter */
     if (sscanf(text, "Domain %u:%n", &domid, &length) == 1 && length > 0)
         text += length;
     return text;

@@ -16,21 +16,25 @@
 #include "conversation.h"
 #include "create.h"
 #include "end.h"
+#include "keeper.h"
 
 #define EXIT_USAGE 2
 /* Where close_range() is not to be had: more than whoever starts a builder passes on. */
 #define DESCRIPTORS_MAX 1024
 
 static const char help[] =
-    "Usage: " BUILDER_PROGRAM " [--help | --version]\n"
+    "Usage: " BUILDER_PROGRAM " [--service | --help | --version]\n"
     "\n"
     "Creates or ends one guest for xenshmd, which starts it and talks to it over a socket.\n"
-    "It is not for people: `xenshmctl create` and `xenshmctl destroy` are.\n";
+    "It is not for people: `xenshmctl create` and `xenshmctl destroy` are.\n"
+    "\n"
+    "  --service  started by systemd for a connection to xenshm-builder.socket\n";
 
 /* Returns the exit code, or -1: there is work to do. */
-static int read_options(int argc, char **argv)
+static int read_options(int argc, char **argv, bool *ret_service)
 {
-    if (argc == 1)
+    *ret_service = argc == 2 && strcmp(argv[1], "--service") == 0;
+    if (argc == 1 || *ret_service)
         return -1;
     if (argc == 2 && strcmp(argv[1], "--help") == 0) {
         fputs(help, stdout);
@@ -86,11 +90,12 @@ int main(int argc, char **argv)
 {
     struct conversation conversation;
     struct error error = { 0 };
+    bool service;
     int r;
 
     /* A daemon that is gone already shows as a socket that has hung up. */
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    r = read_options(argc, argv);
+    r = read_options(argc, argv, &service);
     if (r >= 0)
         return r;
     if (conversation_open(&conversation) < 0) {
@@ -99,9 +104,14 @@ int main(int argc, char **argv)
               stderr);
         return EXIT_USAGE;
     }
+    r = service ? keeper_run() : -1;
+    if (r >= 0) {
+        conversation_close(&conversation);
+        return r;
+    }
     keep_descriptors();
     reset_signals();
-    r = serve(&conversation, &error);
+    serve(&conversation, &error);
     if (error.code)
         conversation_refuse(&error);
     conversation_close(&conversation);

@@ -130,14 +130,19 @@ static json_t *describe_iomem(const struct plan *plan)
     return array;
 }
 
+/* What JSON cannot tell, from 2^63 on, is beyond what any guest can reach. */
 static json_t *describe_taken(const struct guest_tree *tree)
 {
     json_t *array = json_array();
 
-    for (size_t i = 0; i < tree->range_count; i++)
-        json_array_append_new(array, json_pack("{s:I, s:I}", "address",
-                                               (json_int_t)tree->ranges[i].address, "size",
-                                               (json_int_t)tree->ranges[i].size));
+    for (size_t i = 0; i < tree->range_count; i++) {
+        uint64_t address = tree->ranges[i].address, size = tree->ranges[i].size;
+
+        if (address > INT64_MAX)
+            continue;
+        json_array_append_new(array, json_pack("{s:I, s:I}", "address", (json_int_t)address, "size",
+                                               (json_int_t)(size < INT64_MAX ? size : INT64_MAX)));
+    }
     return array;
 }
 

@@ -5,7 +5,7 @@ is done, and that a second run, or what was exported, has nothing to do."""
 import json
 import random
 
-from harness import PAGE, POOLS_END, SECRET, WINDOW, number, wait_until
+from harness import PAGE, SECRET, WINDOW, number, wait_until
 from layouts import ApplyTest, guest, layout, segment
 
 ELSEWHERE = "0x3a800000"

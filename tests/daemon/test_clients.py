@@ -67,6 +67,9 @@ class ClientTest(DaemonTest):
 
 
 class Idle(ClientTest):
+    # Room for each of them: what happens without is for test_hostile.
+    config = "[limits]\nline-memory = 16M\n"
+
     def test_hundreds(self):
         clients = [self.connect(self.daemon) for _ in range(300)]
         self.wait_connections(301)

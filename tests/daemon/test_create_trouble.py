@@ -131,6 +131,22 @@ class Creation(TroubleTest):
         return self.guest(name)["state"]
 
 
+
+class Destroyed(TroubleTest):
+    options = ("--guest", "alpha", "--pool", "64M")
+
+    def test_while_its_segment_is_wiped(self):
+        """Its segment ends first; nothing of it is left, in the daemon's memory neither."""
+        id_ = self.ask_create("guest1", 64 << 20)
+        wait_until(lambda: [one for one in self.call("segment.list")["segments"]
+                            if one["state"] == "wiping"] or self.guest("guest1"), "it is wiped")
+        self.assertEqual(self.destroy("guest1")["state"], "destroyed")
+        refusal = self.outcome(id_)[1]
+        if refusal:  # not if it was wiped, and made, by then
+            self.assertEqual(refusal.name, "GUEST_DYING")
+        self.check_nothing_left()
+
+
 class Destruction(TroubleTest):
     def test_each_step(self):
         self.create("guest1", PAGE, 2 * PAGE)

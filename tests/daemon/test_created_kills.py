@@ -201,8 +201,13 @@ class Story:
 
 
 class CreatedKills(unittest.TestCase):
+    runs = RUNS
+
+    def world_options(self):
+        return ()
+
     def begin(self, kind):
-        self.world = World("--pool", str(POOL), "--guest", "other")
+        self.world = World("--pool", str(POOL), "--guest", "other", *self.world_options())
         self.addCleanup(self.close)
         self.world.start()
         self.world.call("segment.alloc", name="kept", size=PAGE)
@@ -264,10 +269,10 @@ class CreatedKills(unittest.TestCase):
         self.world.detach("other")
 
     def test_by_calls(self):
-        self.stories("calls", RUNS // 2)
+        self.stories("calls", self.runs // 2)
 
     def test_by_signals(self):
-        self.stories("signals", RUNS - RUNS // 2)
+        self.stories("signals", self.runs - self.runs // 2)
 
 
 if __name__ == "__main__":

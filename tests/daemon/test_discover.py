@@ -83,7 +83,7 @@ class Document(DaemonTest):
         self.assertEqual(set(components["schemas"]) - used, {"event"})
         # These are of no method, and one is reserved.
         self.assertEqual(set(components["errors"]) - used,
-                         {"PARSE_ERROR", "INVALID_REQUEST", "METHOD_NOT_FOUND", "QUOTA_EXCEEDED"})
+                         {"PARSE_ERROR", "INVALID_REQUEST", "METHOD_NOT_FOUND"})
 
     def test_errors_are_those_of_the_protocol(self):
         errors = self.document["components"]["errors"]

@@ -786,7 +786,7 @@ class Grace(RebootTest):
         self.wait_state("waiting")
         self.gone("data")
         self.assertGreater(time.monotonic() - begin, 0.9)
-        self.assertLess(time.monotonic() - begin, 4)
+        self.assertLess(time.monotonic() - begin, 30)  # the default is 60
         self.assertEqual(self.show("kept")["attachments"], [])
         self.assertEqual(self.host_read(self.show("kept")["host_address"], len(DATA)), DATA)
         self.come()

@@ -345,7 +345,7 @@ class Stop(RestartCase):
         self.under_way(3)
         start = time.monotonic()
         self.world.stop()
-        self.assertLess(time.monotonic() - start, 3)
+        self.assertLess(time.monotonic() - start, 4.9)  # what is waited for has 5 s
         for client in clients:
             self.assertEqual(client.reply(1)["error"]["data"]["name"], "BUSY")
             self.assertTrue(client.at_end())

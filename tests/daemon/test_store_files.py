@@ -440,6 +440,81 @@ class Folder(unittest.TestCase):
             self.world.detach("alpha")
         self.assertEqual(caught.exception.name, "STORE_FAILED")
 
+    def mount(self):
+        self.world.state.mkdir()
+        if os.geteuid() != 0 or os.system(
+                f"mount -t tmpfs -o size=64k,nr_inodes=32 none {self.world.state} 2>/dev/null"):
+            self.skipTest("nothing can be mounted here")
+        self.addCleanup(os.system, f"umount -l {self.world.state}")
+
+    def refused_each(self, calls):
+        """Each of them says why, and changes nothing."""
+        before = self.world.list(), self.world.call("pool.map"), self.world.call("guest.list")
+        for method, params in calls:
+            with explained(method), self.assertRaises(Refused) as caught:
+                self.world.call(method, **params)
+            self.assertEqual(caught.exception.name, "STORE_FAILED", method)
+            self.assertEqual((self.world.list(), self.world.call("pool.map"),
+                              self.world.call("guest.list")), before, method)
+        self.world.check()
+
+    def changing(self):
+        """What is written down before it is done."""
+        return (("segment.alloc", {"name": "new", "size": PAGE}),
+                ("guest.attach", {"guest": "alpha", "size": PAGE}),
+                ("guest.attach", {"guest": "beta", "segment": "kept"}),
+                ("guest.detach", {"guest": "alpha", "segment": "kept"}),
+                ("segment.open", {"name": "kept"}))
+
+    def prepare(self):
+        self.mount()
+        self.world.start()
+        self.world.call("segment.alloc", name="kept", size=PAGE)
+        self.world.attach("alpha", segment="kept")
+
+    def works_again(self):
+        self.world.call("segment.alloc", name="new", size=PAGE)
+        self.world.attach("beta", segment="kept")
+        self.world.attach("alpha", PAGE)
+        self.world.detach_everything()
+        self.world.check_empty()
+        self.world.stop()
+
+    def test_full_for_each_method(self):
+        self.prepare()
+        filler = self.world.state / "filler"
+        with open(filler, "wb", buffering=0) as file:
+            with self.assertRaises(OSError):
+                while True:
+                    file.write(b"x" * PAGE)
+        self.refused_each(self.changing())
+        filler.unlink()
+        self.works_again()
+
+    def test_without_inodes_for_each_method(self):
+        self.prepare()
+        fillers = []
+        with self.assertRaises(OSError):
+            while True:
+                path = self.world.state / f"filler{len(fillers)}"
+                path.touch()
+                fillers.append(path)
+        self.refused_each(self.changing())
+        for path in fillers:
+            path.unlink()
+        self.works_again()
+
+    def test_read_only_for_each_method(self):
+        self.prepare()
+        remount = "mount -o remount,{} " + str(self.world.state)
+        if os.system(remount.format("ro")):
+            self.skipTest("nothing can be remounted here")
+        try:
+            self.refused_each(self.changing())
+        finally:
+            self.assertEqual(os.system(remount.format("rw")), 0)
+        self.works_again()
+
     def test_full(self):
         """A state directory without room (a tmpfs of one page) refuses, and works again later."""
         self.world.state.mkdir()

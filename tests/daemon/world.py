@@ -22,7 +22,7 @@ import time
 PAGE = 4096
 SIM = os.environ.get("XENSHMD_SIM", "xenshmd-sim")
 BATCH = 64
-PATIENCE = 20  # seconds for anything to happen
+PATIENCE = 30  # seconds for anything to happen
 
 # The operations that can be made to fail (sim_operations of daemon/hypervisor_sim.c).
 OPERATIONS = ("list", "name", "config", "probe", "permit", "revoke", "map", "unmap", "publish",
@@ -435,8 +435,26 @@ class World:
 
     # ---- comparison ----
 
+    def moment(self):
+        """What differs when something has happened since: the last event, and what is under way."""
+        events, status = self.batch(("events.subscribe", {"types": []}), ("daemon.status", {}))
+        return events["seq"], status["counts"]["operations"]
+
     def snapshot(self):
-        """All that there is to compare. Equal snapshots: nothing has changed."""
+        """
+        All that there is to compare, of one moment. Equal snapshots: nothing has changed. The daemon
+        may try a quarantine again by itself, every few seconds, between two looks.
+        """
+        end = time.monotonic() + PATIENCE
+        while True:
+            before = self.moment()
+            snapshot = self.look()
+            if self.moment() == before:
+                return snapshot
+            assert time.monotonic() < end, "it does not come to rest"
+            self.idle()
+
+    def look(self):
         runs, segments, guests, status, pools = self.batch(
             ("pool.map", {}), ("segment.list", {}), ("guest.list", {}), ("sim.status", {}),
             ("pool.list", {}))

@@ -18,11 +18,18 @@ load() {
 	printf '%s\n' -device "loader,file=$1,addr=$2,force-raw=on"
 }
 
+# disk: the options of the disk that Dom0 has, if it has one.
+disk() {
+	[ "$system" = plain ] ||
+		printf '%s\n' -drive "file=$DISK_FILE,format=raw,if=none,id=disk,cache=unsafe" -device virtio-blk-device,drive=disk
+}
+
 # The board dies with this shell, however the shell ends.
 start_board() {
-	local images
+	local images disk
 	mapfile -t images < <(load "$XEN_FILE" "$XEN_AT"; load "$TREE_FILE" "$TREE_AT"
 		load "$KERNEL_FILE" "$KERNEL_AT"; load "$INITRD_FILE" "$INITRD_AT")
+	mapfile -t disk < <(disk)
 	assemble_stub
 	rm -f "$CONSOLE"
 	: >"$SERIAL"
@@ -31,7 +38,7 @@ start_board() {
 		-smp 2 -m "$RAM_MIB" -accel tcg,thread=multi \
 		-nodefaults -display none -monitor none -no-reboot \
 		-chardev "socket,id=serial,path=$CONSOLE,server=on,wait=off,logfile=$SERIAL" \
-		-serial chardev:serial "${images[@]}" \
+		-serial chardev:serial "${images[@]}" "${disk[@]}" \
 		-device "loader,file=$STUB_FILE,addr=$STUB_AT,force-raw=on,cpu-num=0" \
 		</dev/null >>"$LOG" 2>&1 &
 	QEMU=$!

@@ -15,3 +15,4 @@ TREE_FILE=$OUT/$board/board.dtb
 STUB_FILE=$OUT/$board/stub.bin
 KERNEL_FILE=$ROOT/boot/vmlinuz-$(cat "$OUT/kernel-abi")-arm64
 INITRD_FILE=$OUT/$board/dom0.cpio
+DISK_FILE=$OUT/$board/dom0.ext4

@@ -3,35 +3,19 @@
 #
 # Downloads Debian's arm64 packages and unpacks them into $ROOT: Xen and its tools,
 # the kernel, and the libraries that the project is cross-compiled against.
-#
-# Nothing is installed.  apt runs with state folders of its own: the machine keeps its
-# list of architectures, and no other apt's lock can be in the way.
 set -euo pipefail
 . "$(dirname "$0")/common.sh"
+. "$LAB/apt.sh"
 
 XEN=(xen-hypervisor-4.17-arm64 xen-utils-4.17 xenstore-utils libxenmisc4.17 libxencall1
 	libxendevicemodel1 libxenevtchn1 libxenforeignmemory1 libxengnttab1 libxenhypfs1
 	libxenstore4 libxentoolcore1 libxentoollog1)
 XEN_NEEDS=(libc6 libgcc-s1 libyajl2 libext2fs2 libcom-err2 libuuid1 libblkid1 zlib1g libfdt1
 	libncurses6 libtinfo6)
-PROJECT_NEEDS=(libevent-2.1-7 libevent-core-2.1-7 libjansson4 libinih1 libcmocka0)
+PROJECT_NEEDS=(libevent-2.1-7 libevent-core-2.1-7 libjansson4 libinih1 libcmocka0 libsystemd0
+	libcap2 libgcrypt20 libgpg-error0 liblz4-1 liblzma5 libzstd1)
 HEADERS=(linux-libc-dev libc6-dev libxen-dev libevent-dev libjansson-dev libinih-dev libfdt-dev
-	libcmocka-dev libbsd-dev)
-
-write_apt_configuration() {
-	mkdir -p "$OUT/apt/lists/partial" "$OUT/apt/cache/archives/partial" "$OUT/debs"
-	: >"$OUT/apt/status"
-	cat >"$OUT/apt/apt.conf" <<-END
-		Dir::State "$OUT/apt";
-		Dir::State::status "$OUT/apt/status";
-		Dir::Cache "$OUT/apt/cache";
-		APT::Architectures { "$(dpkg --print-architecture)"; "arm64"; };
-		APT::Sandbox::User "root";
-		Acquire::Languages "none";
-		Acquire::Retries "3";
-	END
-	export APT_CONFIG=$OUT/apt/apt.conf
-}
+	libcmocka-dev libbsd-dev libsystemd-dev)
 
 # The kernel's packages carry its ABI in their names; the metapackage knows which.
 kernel_abi() {
@@ -59,7 +43,8 @@ stamp=$OUT/packages-$(sha256sum <"$0" | cut -c1-16)
 [ ! -e "$stamp" ] || exit 0
 
 rm -rf "$ROOT" "$ROOT.new" "$OUT"/debs "$OUT"/packages-*
-write_apt_configuration
+mkdir -p "$OUT/debs"
+configure_apt apt "$(dpkg --print-architecture)" arm64
 apt-get update
 abi=$(kernel_abi)
 download "$abi"

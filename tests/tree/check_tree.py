@@ -14,9 +14,12 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 LEVELS = [
     {"pool", "pool_runs", "window", "uio_open", "scrub", "config", "config_keys",
      "config_segment", "config_value", "access", "hypervisor", "hypervisor_xen", "hypervisor_xen_private", "hypervisor_xen_config",
-     "hypervisor_xen_store", "hypervisor_sim",
+     "hypervisor_xen_connection", "hypervisor_xen_store", "hypervisor_sim",
      "hypervisor_sim_private", "sim_domains", "sim_faults", "sim_world", "sim_guest", "builder", "store_file",
-     "created", "created_facts", "metrics", "exposition", "schema", "outgoing", "process"},
+     "budget", "listing_text", "pace", "weight",
+     "owner", "quota", "audit", "audit_limit", "audit_journal",
+     "created", "created_facts", "metrics", "exposition", "schema", "outgoing", "process",
+     "builder_connect", "builder_spawn"},
     {"segment", "guest", "guest_private", "guest_call", "guest_wait", "guest_window", "mapping", "publish",
      "opening"},
     {"operation", "state", "store", "store_text", "describe", "describe_schema", "events", "progress", "tell", "holders",
@@ -27,7 +30,8 @@ LEVELS = [
      "operation_create_end", "operation_create_segments", "operation_end", "suboperation", "building",
      "attachment_wait", "store_created", "closing", "operation_segment_open"},
     {"lifecycle", "reconcile", "connection"},
-    {"dispatch", "methods", "metrics_families", "metrics_requests", "metrics_state", "share_params"},
+    {"listing",
+     "dispatch", "audit_request", "methods", "metrics_families", "metrics_requests", "metrics_state", "share_params"},
     {"service", "listener", "options", "reload", "daemon"},
     {"main", "main_sim"},
 ]
@@ -41,12 +45,12 @@ BUILDER_LEVELS = [
     {"plan"},
     {"backend", "backend_sim", "backend_sim_config", "backend_xen", "backend_xen_config",
      "backend_xen_destroy", "backend_xen_log", "backend_xen_private"},
-    {"create", "end"},
+    {"create", "end", "keeper"},
     {"main"},
 ]
 BUILDER_LEVEL = {name: number for number, names in enumerate(BUILDER_LEVELS) for name in names}
 
-PURE = {"pool", "pool_runs", "window", "segment"}
+PURE = {"pool", "pool_runs", "window", "segment", "owner", "audit_limit"}
 XEN_HEADER = re.compile(r"<(libxl|xen|_libxl|xs\.|xentoollog)")
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"][^>"]+[>"])', re.M)
 

@@ -91,6 +91,7 @@ static void serve(int listener, enum behaviour behaviour, const char *script)
         send_long_reply(fd);
     else if (behaviour != DRIP)
         send_text(fd, script, strlen(script));
+    /* NOLINTNEXTLINE(bugprone-infinite-loop): until the test kills it */
     while (behaviour == DRIP) {
         send_text(fd, script, 1);
         usleep(10000);

@@ -13,7 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "builder.h"
+#include "builder_spawn.h"
 
 #define LIMIT 10000 /* ms: it does not matter */
 

@@ -109,6 +109,25 @@ static void test_facts_with_less(void **state)
     created_facts_clear(&facts);
 }
 
+/* A device tree may say anything; what is kept of it must be readable after a restart. */
+static void test_facts_without_end(void **state)
+{
+    json_t *object = whole(), *described;
+    struct created_facts facts;
+
+    json_object_set_new(object, "taken",
+                        json("[{\"address\":4097,\"size\":9223372036854775807},"
+                             "{\"address\":9223372036854775807,\"size\":9223372036854775807}]"));
+    facts = parse(object);
+    described = created_facts_describe(&facts);
+    created_facts_clear(&facts);
+    facts = parse(described);
+    assert_int_equal(facts.taken_count, 2);
+    assert_int_equal(facts.taken[0].first.v, 1);
+    assert_int_equal(facts.taken[0].count, INT64_MAX >> 12);
+    created_facts_clear(&facts);
+}
+
 static void refuse(json_t *object)
 {
     struct created_facts facts = { .name = "untouched" };
@@ -345,6 +364,7 @@ int main(void)
         cmocka_unit_test(test_facts_are_parsed),
         cmocka_unit_test(test_facts_come_back),
         cmocka_unit_test(test_facts_with_less),
+        cmocka_unit_test(test_facts_without_end),
         cmocka_unit_test(test_facts_that_make_no_sense),
         cmocka_unit_test(test_facts_without_memory),
         cmocka_unit_test(test_actions),

@@ -163,6 +163,8 @@ static void on_closed(void *context)
 {
 }
 
+static const uint64_t memory = 1 << 20;
+
 static void open_server(struct server *server)
 {
     const struct access_peer peer = { .level = ACCESS_ADMIN };
@@ -179,6 +181,8 @@ static void open_server(struct server *server)
                          .on_closed = on_closed },
     };
     TAILQ_INIT(&server->connections.list);
+    budget_init(&server->connections.input, &memory);
+    budget_init(&server->connections.output, &memory);
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
     assert_int_equal(event_base_priority_init(server->connections.base, CONNECTION_PRIORITIES), 0);
     assert_int_equal(connection_new(&server->connections, fds[0], &peer), 0);
@@ -202,6 +206,7 @@ static void converse(struct server *server, const char *text, char answer[static
 static void close_server(struct server *server)
 {
     close(server->client);
+    connections_clear(&server->connections);
     event_base_free(server->connections.base);
 }
 

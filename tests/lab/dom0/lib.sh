@@ -7,7 +7,10 @@
 
 RESULTS=/run/lab/results
 CONSOLES=/var/log/xen/console
-DAEMON_LOG=/var/log/xenshmd.log
+
+# How this Dom0 runs the daemon.
+# shellcheck source=daemon.sh
+. /lab/daemon.sh
 
 # ---- checks: one line each, and one in $RESULTS for the count
 
@@ -261,34 +264,4 @@ host_at() {
 # pages_are_free: no page of any pool is used, foreign or quarantined.
 pages_are_free() {
 	map=$(xenshmctl --json map) && ! echo "$map" | grep -q '"state":"\(used\|foreign\|quarantined\)"'
-}
-
-# ---- the daemon
-
-daemon_answers() {
-	xenshmctl status >/dev/null 2>&1
-}
-
-daemon_start() {
-	xenshmd >>"$DAEMON_LOG" 2>&1 &
-	echo $! >/run/lab/xenshmd.pid
-	eventually 30 daemon_answers
-}
-
-daemon_is_gone() {
-	[ ! -e /run/lab/xenshmd.pid ] || ! kill -0 "$(cat /run/lab/xenshmd.pid)" 2>/dev/null
-}
-
-# daemon_stop [SIGNAL]: ends the daemon (TERM), if there is one, and waits until it is gone.
-daemon_stop() {
-	daemon_is_gone || kill -s "${1:-TERM}" "$(cat /run/lab/xenshmd.pid)"
-	eventually 30 daemon_is_gone
-}
-
-daemon_kill() {
-	daemon_stop KILL
-}
-
-daemon_need() {
-	daemon_answers || daemon_start
 }

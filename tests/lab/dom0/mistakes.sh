@@ -10,7 +10,7 @@
 if daemon_start; then
 	pass "xenshmd answers, whatever it thinks of its pool"
 else
-	fail "xenshmd answers, whatever it thinks of its pool" "$(tail -n 5 "$DAEMON_LOG")" "an answer"
+	fail "xenshmd answers, whatever it thinks of its pool" "$(daemon_log 5)" "an answer"
 fi
 findings=$(xenshmctl doctor)
 echo "DOCTOR exit status $?"

@@ -33,7 +33,7 @@ clean_up() {
 
 show_daemon_log() {
 	echo "--- the end of xenshmd's log"
-	tail -n 40 "$DAEMON_LOG"
+	daemon_log 40
 	echo "---"
 }
 
