@@ -75,7 +75,9 @@ static void serve(struct listener *listener, int fd)
         turn_away(fd, listener, &error);
         return;
     }
-    connection_new(listener->connections, fd, &peer);
+    r = connection_new(listener->connections, fd, &peer);
+    if (r < 0)
+        log_warning("a client of uid %u cannot be served: %s", (unsigned)peer.uid, strerror(-r));
 }
 
 /*

@@ -79,7 +79,7 @@ static struct guest *next_guest(struct listing *listing)
 
 static bool step(struct listing *listing)
 {
-    struct guest *guest;
+    struct guest *guest = NULL;
 
     if (listing->length == 0)
         listing_begin_list(listing, "{\"guests\":[");

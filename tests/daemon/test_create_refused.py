@@ -113,6 +113,17 @@ class ConfigInvalid(RefusalTest):
         self.assertIn(b"@3a005000\0", self.tree(uuid))
         self.assertIn(b"@3a000000\0", self.tree(uuid))
 
+    def test_a_tree_of_addresses_that_no_guest_has(self):
+        self.create("first", {"size": PAGE, "address": hex(WINDOW + 0x5000)}, number_=900)
+        near = self.tree(UUID.format(900))
+        far = near.replace((WINDOW + 0x5000).to_bytes(8, "big"), (1 << 63).to_bytes(8, "big"))
+        self.assertNotEqual(near, far)
+        tree = self.folder / "far.dtb"
+        tree.write_bytes(far)
+        self.destroy("first")
+        # JSON cannot say it, and nothing can be in its way.
+        self.create("guest1", PAGE, device_tree=str(tree))
+
 
 class GuestExists(RefusalTest):
     def test_by_name(self):

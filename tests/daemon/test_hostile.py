@@ -199,7 +199,7 @@ class Replies(HostileTest):
 class Lists(HostileTest):
     def test_while_everything_changes(self):
         """What was there all the time is there once; the map has neither gap nor overlap."""
-        self.fill(900)
+        self.fill(2500)
         stop = threading.Event()
 
         def change():
@@ -214,14 +214,14 @@ class Lists(HostileTest):
         changer = threading.Thread(target=change, daemon=True)
         changer.start()
         try:
-            for _ in range(15):
+            for _ in range(8):
                 names = [s["name"] for s in self.call("segment.list")["segments"]]
                 self.assertEqual(names, sorted(set(names)))
-                self.assertEqual(len([n for n in names if "churn" not in n]), 900)
+                self.assertEqual(len([n for n in names if "churn" not in n]), 2500)
                 held = [a["segment"] for guest in self.call("guest.list")["guests"]
                         for a in guest["attachments"]]
                 self.assertEqual(len(held), len(set(held)))
-                self.assertEqual(len([n for n in held if "churn" not in n]), 900)
+                self.assertEqual(len([n for n in held if "churn" not in n]), 2500)
                 self.check_map()
         finally:
             stop.set()
@@ -288,15 +288,15 @@ class Lists(HostileTest):
         watcher = self.connect(self.daemon)
         watcher.call("events.subscribe", types=["attachment.attached"])
         list_ = watcher.request("segment.list")
-        self.attach("alpha", name="zlast")
+        self.attach("alpha", name="aafirst")
         lines = [json.loads(watcher.line()) for _ in range(2)]
         names = {s["name"] for s in lines[0].get("result", {"segments": []})["segments"]}
         if "method" in lines[0]:  # before the list was asked for, as far as the daemon knows
             names = {s["name"] for s in lines[1]["result"]["segments"]}
-            self.assertIn("zlast", names)
+            self.assertIn("aafirst", names)
         else:
             self.assertEqual(lines[0]["id"], list_)
-            self.assertEqual(lines[1]["params"]["object"]["segment"], "zlast")
+            self.assertEqual(lines[1]["params"]["object"]["segment"], "aafirst")
 
     def test_stopped_while_lists_are_made(self):
         self.fill(1000)
@@ -369,6 +369,50 @@ time.sleep(600)
 
         wait_until(opens, "descriptors can be sent again")
         client.close()
+
+
+def is_sanitized():
+    with open(shutil.which(XENSHMD_SIM), "rb") as program:
+        return b"AddressSanitizer" in program.read()
+
+
+@unittest.skipIf(is_sanitized(), "a sanitizer needs all of the address space")
+class LittleMemory(HostileTest):
+    """The limits are far off, the memory is not."""
+
+    config = "[limits]\nline-memory = 1G\nreply-memory = 1G\n"
+    room = 100 * MIB
+
+    def begin(self, *options):
+        wrapper = self.folder / "little"
+        wrapper.write_text(f"#!/bin/sh\nexec prlimit --as={self.room} {XENSHMD_SIM} \"$@\"\n",
+                           encoding="utf-8")
+        wrapper.chmod(0o755)
+        self.daemon = self.start(*options, config=self.config, program=str(wrapper))
+        self.client = self.connect(self.daemon)
+        self.call = self.client.call
+
+    def test_clients_are_cut_off_and_no_more(self):
+        clients = self.crowd(700)
+        for client in clients:
+            with contextlib.suppress(OSError):
+                client.send(b"[" + b" " * (250 * KIB))
+        wait_until(lambda: "out of memory: a client is cut off" in self.daemon.log(), "it is short")
+        for client in clients:
+            client.close()
+        self.client.close()
+
+        def answers():
+            with contextlib.suppress(OSError, AssertionError), \
+                    Client(self.daemon.socket_path) as client:
+                return "version" in client.call("daemon.status")
+
+        wait_until(answers, "the daemon is there again")
+        self.client = self.connect(self.daemon)
+        self.call = self.client.call
+        self.check_rest()
+        self.attach("alpha")
+        self.agree()
 
 
 if __name__ == "__main__":

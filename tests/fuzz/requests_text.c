@@ -83,6 +83,43 @@ static bool is_harmless(const char *name)
     return strcmp(name, "sim.fail") != 0 && !strstr(name, ".write");
 }
 
+/* In this order, so that inputs mean the same when there are more; those come behind. */
+static const char *const order[] = {
+    "rpc.discover",     "daemon.status",      "daemon.metrics",      "pool.list",
+    "pool.map",         "segment.list",       "segment.show",        "segment.alloc",
+    "segment.free",     "segment.open",       "guest.list",          "guest.attach",
+    "guest.detach",     "guest.create",       "guest.destroy",       "events.subscribe",
+    "sim.guest.start",  "sim.guest.shutdown", "sim.guest.resume",    "sim.guest.destroy",
+    "sim.guest.rename", "sim.guest.pause",    "sim.guest.configure", "sim.guest.xenstore",
+    "sim.guest.read",   "sim.host.read",      "sim.builder",         "sim.status",
+};
+#define ORDER (sizeof(order) / sizeof(order[0]))
+
+static const struct method *rows[2 * METHODS_MAX];
+static size_t row_count;
+
+static void add_row(const struct method *row)
+{
+    for (size_t i = 0; i < ORDER; i++)
+        if (strcmp(order[i], row->name) == 0) {
+            rows[i] = row;
+            return;
+        }
+    MUST(row_count < sizeof(rows) / sizeof(rows[0]));
+    rows[row_count++] = row;
+}
+
+static void order_rows(void)
+{
+    row_count = ORDER;
+    for (const struct method *row = methods; row->name; row++)
+        add_row(row);
+    for (const struct method *row = sim_rows; row->name; row++)
+        add_row(row);
+    for (size_t i = 0; i < ORDER; i++)
+        MUST(rows[i]);
+}
+
 const struct method *requests_sim_methods(void)
 {
     size_t count = 0;
@@ -92,19 +129,15 @@ const struct method *requests_sim_methods(void)
             MUST(count < METHODS_MAX);
             sim_rows[count++] = *row;
         }
+    order_rows();
     return sim_rows;
 }
 
 static const struct method *choose_method(uint8_t choice)
 {
-    const struct method *rows[2 * METHODS_MAX];
-    size_t count = 0;
+    size_t index = choice % METHODS_MAX;
 
-    for (const struct method *row = methods; row->name; row++)
-        rows[count++] = row;
-    for (const struct method *row = sim_rows; row->name; row++)
-        rows[count++] = row;
-    return rows[choice % count];
+    return rows[index < row_count ? index : index % ORDER];
 }
 
 static const char *choose_text(const struct params_field *field, uint8_t choice)
