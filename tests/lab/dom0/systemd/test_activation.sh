@@ -25,8 +25,9 @@ is "and has said itself that it is ready" "$(service StatusText)" "serving clien
 has "after Xen's daemons" "$(service After)" 'xen\.service'
 has "and before guests are started" "$(service Before)" 'xendomains\.service'
 
+has "which waits for the driver of the pools" "$(service After)" 'modprobe@uio_pdrv_genirq\.service'
 for pool in shared_mem shared_mem_b; do
-	has "pool $pool is there, whose driver nobody but the unit has loaded" "$(xenshmctl pools)" "^$pool "
+	has "pool $pool is there, by its driver's module" "$(xenshmctl pools)" "^$pool "
 done
 
 # sockets PID: what it has open.
