@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "json_text.h"
 #include "message.h"
 
 #define NAME_PATTERN "[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
@@ -188,5 +189,5 @@ int params_decode(const struct params_field *fields, json_t *params, void *struc
 
 json_t *params_schema(const struct params_field *field)
 {
-    return json_loads(kinds[field->type].schema, 0, NULL);
+    return json_text_read(kinds[field->type].schema, strlen(kinds[field->type].schema), 0, NULL);
 }

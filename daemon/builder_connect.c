@@ -46,8 +46,8 @@ int builder_connect(const char *path, int *ret_talk)
 static int send_descriptors(int talk, const int *fds, size_t count)
 {
     union {
-        struct cmsghdr header;
         char room[CMSG_SPACE((BUILDER_EXTRA_MAX + 1) * sizeof(int))];
+        struct cmsghdr header;
     } control = { 0 };
     char newline = '\n';
     struct iovec line = { .iov_base = &newline, .iov_len = 1 };
@@ -57,12 +57,11 @@ static int send_descriptors(int talk, const int *fds, size_t count)
         .msg_control = &control,
         .msg_controllen = CMSG_SPACE(count * sizeof(int)),
     };
-    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
 
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(count * sizeof(int));
-    memcpy(CMSG_DATA(header), fds, count * sizeof(int));
+    control.header = (struct cmsghdr){ .cmsg_level = SOL_SOCKET,
+                                       .cmsg_type = SCM_RIGHTS,
+                                       .cmsg_len = CMSG_LEN(count * sizeof(int)) };
+    memcpy(CMSG_DATA(&control.header), fds, count * sizeof(int));
     return sendmsg(talk, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 

@@ -283,19 +283,32 @@ static void tell_result(const struct attach *attach)
              gfn_address(attachment->first));
 }
 
+static json_t *describe_result(const struct attach *attach)
+{
+    json_t *result = describe_attachment(attach->attachment);
+
+    if (result && attach->placement.warning[0] &&
+        json_object_set_new(result, "warning", json_string(attach->placement.warning)) < 0) {
+        json_decref(result);
+        return NULL;
+    }
+    return result;
+}
+
 /* The reply is made before it comes true: what cannot be told is taken back. */
 static int commit(struct attach *attach, enum attachment_state state)
 {
-    json_t *result;
+    _cleanup_(cleanup_json) json_t *result = NULL;
+    int r;
 
     attach->attachment->state = state;
-    result = describe_attachment(attach->attachment);
-    attach->operation.result = result;
-    if (!result ||
-        (attach->placement.warning[0] &&
-         json_object_set_new(result, "warning", json_string(attach->placement.warning)) < 0))
+    result = describe_result(attach);
+    if (!result)
         return no_memory(attach);
-    return persist(attach, state);
+    r = persist(attach, state);
+    if (r == 0)
+        attach->operation.result = steal_pointer(&result);
+    return r;
 }
 
 /* What has not reached the hypervisor is given up when the daemon stops: it may take long. */

@@ -39,8 +39,8 @@ int create_reserved(struct create *create)
 
     if (!create->sub->result)
         *create_error(create) = create->sub->error;
-    else
-        json_array_append(create->names, json_object_get(create->sub->result, "segment"));
+    else if (json_array_append(create->names, json_object_get(create->sub->result, "segment")) < 0)
+        create_no_memory(create);
     if (warning)
         json_array_append(create->warnings, warning);
     create->sub = suboperation_drop(create->sub);

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "schema.h"
 
+#include <string.h>
+
+#include "json_text.h"
+
 static const char *const kinds[] = {
     [SCHEMA_ANY] = "{}",
     [SCHEMA_STRING] = "{\"type\": \"string\"}",
@@ -48,7 +52,9 @@ static json_t *single(const struct schema *schema)
         return object(schema->members);
     if (schema->type == SCHEMA_REFERENCE)
         return reference(schema->reference);
-    return schema->values ? values(schema->values) : json_loads(kinds[schema->type], 0, NULL);
+    return schema->values
+               ? values(schema->values)
+               : json_text_read(kinds[schema->type], strlen(kinds[schema->type]), 0, NULL);
 }
 
 json_t *schema_json(const struct schema *schema)

@@ -67,6 +67,8 @@ class Shown(FolderTest):
 
     def test_manners(self):
         """No end of the process, no output, no signals. snprintf() and its like only make text."""
+        if "__gcov_" in output("nm", LIBRARY):
+            self.skipTest("built with counters of lines, which are written in the end")
         taken = {name for name in undefined() if not name.startswith(("__asan", "__ubsan"))}
         self.assertIn("recvmsg", taken)
         self.assertEqual({name for name in taken if UNWELCOME.match(name)} -

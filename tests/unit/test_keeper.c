@@ -53,8 +53,9 @@ __attribute__((noreturn)) static void work(enum ending ending)
         signal(SIGABRT, SIG_DFL);
         abort();
     }
-    while (ending == HANG)
-        pause();
+    if (ending == HANG)
+        for (;;)
+            pause();
     _exit(ending == SUCCEED ? 0 : ending == REFUSE ? 1 : 7);
 }
 

@@ -6,6 +6,14 @@
 guest_need guest1
 daemon_need
 
+# audit USER FIELD...: what the journal has about changes by this user, and attempts at one.
+audit() {
+	user=$1
+	shift
+	journalctl -q --no-pager -o cat MESSAGE_ID="$AUDIT" XENSHM_UID="$(id -u "$user")" "$@"
+}
+AUDIT=6d3bb0b1c4a94d4e9c0f0e6f2b7a5c18
+
 # denied NAME COMMAND...: refused as what this user may not do.
 denied() {
 	name=$1
@@ -37,3 +45,10 @@ as stranger ls /run/xenshmd/segments >/dev/null 2>&1
 is "nor the store" $? 2
 
 is "an operator detaches" "$(as operator xenshmctl detach guest1)" "guest1-0: detached from guest1"
+
+has "the journal has who attached" "$(audit operator XENSHM_METHOD=guest.attach XENSHM_GUEST=guest1 XENSHM_OUTCOME=ok)" '^audit: .*segment=guest1-0'
+has "and who detached" "$(audit operator XENSHM_METHOD=guest.detach XENSHM_OUTCOME=ok)" '^audit: .*guest=guest1'
+for user in watcher stranger; do
+	has "the journal has that a $user tried to" \
+		"$(audit $user XENSHM_METHOD=guest.attach XENSHM_OUTCOME=PERMISSION_DENIED)" "^audit: .*uid=$(id -u $user)"
+done

@@ -50,6 +50,7 @@ for verb in restart "kill -s KILL"; do
 	! guest_exists made2 || xenshmctl destroy made2 >/dev/null
 done
 
+is "no unit has failed over all that" "$(systemctl list-units --failed --plain --no-legend)" ""
 is "it is ended as any other" "$(xenshmctl destroy made1)" "made1: destroyed"
 xenshmctl free shared >/dev/null
 has "all pages are free" "$(eventually 120 pages_are_free && echo yes)" yes
