@@ -24,13 +24,12 @@ make_initrd() {
 # The lab's own units, users and presets.
 add_lab() {
 	local units=$dom0/etc/systemd/system
-	mkdir -p "$dom0/lab" "$units"/{lab.target.wants,sockets.target.wants} "$dom0"/etc/{sysusers.d,modules-load.d} \
-		"$dom0/etc/systemd/system-preset"
+	mkdir -p "$dom0/lab" "$units"/{lab.target.wants,sockets.target.wants} \
+		"$dom0"/etc/{sysusers.d,systemd/system-preset}
 	cp "$LAB"/dom0/systemd/{daemon,main,early}.sh "$dom0/lab/"
 	cp "$LAB"/dom0/systemd/*.{service,target} "$units/"
 	cp "$LAB/dom0/systemd/lab.preset" "$dom0/etc/systemd/system-preset/10-lab.preset"
 	cp "$LAB/dom0/systemd/lab.sysusers" "$dom0/etc/sysusers.d/lab.conf"
-	echo uio_pdrv_genirq >"$dom0/etc/modules-load.d/uio.conf"
 	ln -s lab.target "$units/default.target"
 	ln -s ../lab.service "$units/lab.target.wants/"
 	ln -s ../lab-early.service "$units/sockets.target.wants/"

@@ -6,7 +6,7 @@
 # the client of early.sh.
 
 is "everything that systemd had to start has started" "$(systemctl list-units --failed --plain --no-legend)" ""
-for unit in xenshmd.socket xenshmd.service; do
+for unit in xenshmd.socket xenshmd.service xenshm-builder.socket; do
 	is "a first boot enables $unit" "$(systemctl is-enabled "$unit")" enabled
 done
 
@@ -24,6 +24,10 @@ is "the service runs" "$(service ActiveState)" active
 is "and has said itself that it is ready" "$(service StatusText)" "serving clients"
 has "after Xen's daemons" "$(service After)" 'xen\.service'
 has "and before guests are started" "$(service Before)" 'xendomains\.service'
+
+for pool in shared_mem shared_mem_b; do
+	has "pool $pool is there, whose driver nobody but the unit has loaded" "$(xenshmctl pools)" "^$pool "
+done
 
 # sockets PID: what it has open.
 sockets() {

@@ -19,7 +19,8 @@ survived() {
 }
 
 another_daemon() {
-	[ "$(daemon_pid)" != 0 ] && [ "$(daemon_pid)" != "$old" ]
+	new=$(daemon_pid)
+	[ "$new" != 0 ] && [ "$new" != "$old" ]
 }
 
 # ---- restarted and stopped by the administrator

@@ -27,6 +27,10 @@ goes_on "stop"
 systemctl start xenshmd.service
 has "the next daemon knows it as its own" "$(xenshmctl --json guests)" '"name":"made1".*"created":true'
 
+guest_leave made1 'reboot -f'
+eventually 180 guest_has_new_domain made1 "$id" && guest_wait made1
+is "and makes it anew when it reboots, with its page" "$(g made1 'uiotool /dev/uio0 0 hear')" "from the guest"
+
 # ---- the service ends while it makes a guest
 
 # settled: the domain is there and complete, or not there at all; with its record, or without.
