@@ -311,6 +311,14 @@ struct xenshm_limits {
     uint64_t openings_per_connection;
 };
 
+/* What each user may have at a time; 0: there is no quota. */
+struct xenshm_quotas {
+    uint64_t connections;
+    uint64_t segments;
+    uint64_t memory; /* bytes, in the user's segments */
+    uint64_t requests;
+};
+
 /* A [segment] of the daemon's configuration. */
 struct xenshm_order {
     const char *segment;
@@ -327,6 +335,7 @@ struct xenshm_status {
     const struct xenshm_limits *limits;
     size_t order_count;
     const struct xenshm_order *const *orders;
+    const struct xenshm_quotas *quotas; /* NULL: an older daemon */
 };
 
 /* Lists; `items` has `count` members and is never NULL. */

@@ -169,6 +169,14 @@ OWN_SHAPE(limits, S,
     FIELD_MAYBE(FIELD_NUMBER, S, openings_per_connection));
 #undef S
 
+#define S struct xenshm_quotas
+OWN_SHAPE(quotas, S,
+    FIELD(FIELD_NUMBER, S, connections),
+    FIELD(FIELD_NUMBER, S, segments),
+    FIELD(FIELD_NUMBER, S, memory),
+    FIELD(FIELD_NUMBER, S, requests));
+#undef S
+
 #define S struct xenshm_order
 OWN_SHAPE(order, S,
     FIELD(FIELD_TEXT, S, segment),
@@ -183,7 +191,8 @@ SHAPE(status, S,
     FIELD(FIELD_TEXT, S, xen_version),
     FIELD_STRUCT(FIELD_OBJECT, S, counts, &shape_counts, false),
     FIELD_STRUCT(FIELD_OBJECT, S, limits, &shape_limits, false),
-    FIELD_ARRAY(FIELD_OBJECTS, "orders", S, orders, order_count, &shape_order, true));
+    FIELD_ARRAY(FIELD_OBJECTS, "orders", S, orders, order_count, &shape_order, true),
+    FIELD_STRUCT(FIELD_OBJECT, S, quotas, &shape_quotas, true));
 #undef S
 
 #define S struct subscribed

@@ -215,7 +215,8 @@ class Created(CreateTest):
             self.check_processes()
             before = before or self.daemon.descriptors()
         self.check_nothing_left()
-        self.assertEqual(self.daemon.descriptors(), before)
+        # Fewer, where the first builder's socket was still there when they were counted.
+        self.assertLessEqual(self.daemon.descriptors(), before)
 
     def test_many_at_once(self):
         """More than builders; each gets its own."""
