@@ -82,6 +82,7 @@ int layout_guests_gather(struct present *present)
     const char *name;
     size_t i;
 
+    present->guest_count = 0;
     present->guests = calloc(count_all(present) + 1, sizeof(*present->guests));
     if (!present->guests)
         return -ENOMEM;

@@ -10,7 +10,6 @@ import json
 import multiprocessing
 import os
 import random
-import selectors
 import signal
 import socket
 import struct

@@ -5,7 +5,6 @@ nothing that a caller has sent is taken for a line, and no secret is in the log.
 import itertools
 import os
 import pathlib
-import re
 import shutil
 import signal
 import socket
@@ -15,7 +14,7 @@ import tempfile
 import unittest
 
 from creating import CreateMixin
-from harness import (PAGE, XENSHMD_SIM, Client, DaemonTest, FolderTest, Refused, SegmentMixin,
+from harness import (PAGE, XENSHMD_SIM, DaemonTest, FolderTest, Refused, SegmentMixin,
                      wait_until)
 from users import ALICE, BOB, GROUPS, OTHER, READ, UsersMixin, needs_root
 
