@@ -145,6 +145,7 @@ static void plan_fault(struct story *story, const struct record *record)
 
     while (sim_operations[count])
         count++;
+    MUST(count > 0);
     sim_fail(story->hypervisor, sim_operations[record->method % count], record->choices[0] % 8,
              errors[record->choices[1] % 8],
              record->choices[2] & 1 ? SIM_FAULT_LATE : SIM_FAULT_EARLY);

@@ -59,6 +59,7 @@ static const struct values values[] = {
     { NULL, PARAMS_NAME,
       { "\"s0\"", "\"s1\"", "\"g0-0\"", "\"s2\"", "\"g1-0\"", "\"g0-1\"", "\"kept\"" } },
     { NULL, PARAMS_GUEST,
+      /* NOLINTNEXTLINE(bugprone-suspicious-missing-comma): UUID() is made of parts */
       { "\"g0\"", "\"g1\"", "1", "2", "\"g2\"", "3", UUID("0"), UUID("1"), "\"c0\"", "\"c1\"", "\"a b\"",
         "\"1\"" } },
     { NULL, PARAMS_SIZE,
@@ -151,6 +152,7 @@ static const char *choose_text(const struct params_field *field, uint8_t choice)
         MUST(++found < values + sizeof(values) / sizeof(values[0]));
     while (count < sizeof(found->texts) / sizeof(found->texts[0]) && found->texts[count])
         count++;
+    MUST(count > 0);
     return found->texts[choice % count];
 }
 
