@@ -35,7 +35,7 @@ make_guest() {
 "$TRIPLET-gcc" --sysroot="$ROOT" -O2 -Wall -Wextra -o "$OUT/xenview" "$LAB/src/xenview.c" \
 	-lxenctrl -Wl,--allow-shlib-undefined
 for program in uiotool strike pulse; do
-	"$TRIPLET-gcc" --sysroot="$ROOT" -O2 -Wall -Wextra -static -o "$OUT/$program" "$LAB/src/$program.c"
+	"$TRIPLET-gcc" --sysroot="$ROOT" -O2 -Wall -Wextra -D_GNU_SOURCE -static -o "$OUT/$program" "$LAB/src/$program.c"
 done
 make_guest
 make_dom0 "$@"

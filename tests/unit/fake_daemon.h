@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <assert.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -73,6 +74,7 @@ static void send_long_reply(int fd)
 {
     char *text = malloc(LONG_TEXT);
 
+    assert(text);
     memset(text, 'x', LONG_TEXT);
     send_text(fd, "{\"id\":1,\"result\":\"", 18);
     send_text(fd, text, LONG_TEXT);

@@ -2,6 +2,7 @@
 /* Connecting and calling, with daemons that misbehave. */
 #include "test.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <time.h>
@@ -253,6 +254,7 @@ static void test_arguments_that_cannot_be_sent(void **state)
     assert_int_equal(xenshm_call(connection, "m", "{} {}", &result), -EINVAL);
     assert_int_equal(xenshm_call(connection, "m", "{\"a\":1,\"a\":2}", &result), -EINVAL);
     assert_true(*xenshm_message(connection));
+    assert(text);
     memset(text, 'x', XENSHM_LINE_MAX - 1);
     text[XENSHM_LINE_MAX - 1] = '\0';
     assert_int_equal(xenshm_segment_show(connection, text, NULL), -E2BIG);

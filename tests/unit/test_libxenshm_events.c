@@ -5,6 +5,7 @@
  */
 #include "test.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -44,6 +45,7 @@ static int setup(void **state)
     struct pair *pair = calloc(1, sizeof(*pair));
     int fds[2];
 
+    assert(pair);
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
     pair->daemon = fds[1];
     assert_int_equal(xenshm_connect_fd(fds[0], &pair->connection), 0);
@@ -330,6 +332,7 @@ static void flood(int fd, unsigned count)
 {
     char line[1200], *padding = calloc(1, 1001);
 
+    assert(padding);
     memset(padding, 'x', 1000);
     for (unsigned seq = 1; seq <= count; seq++) {
         int n = snprintf(line, sizeof(line),

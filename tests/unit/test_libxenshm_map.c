@@ -5,6 +5,7 @@
  */
 #include "test.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -126,6 +127,7 @@ static size_t count_descriptors(void)
     DIR *folder = opendir("/proc/self/fd");
     size_t count = 0;
 
+    assert(folder);
     while (readdir(folder))
         count++;
     closedir(folder);

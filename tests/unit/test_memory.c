@@ -6,6 +6,7 @@
  */
 #include "test.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -107,6 +108,7 @@ static void test_long(void **state)
     size_t size = (1 << 20) + 5;
     unsigned char *segment = malloc(size + 16), *own = malloc(size), *back = malloc(size);
 
+    assert(segment && own && back);
     for (size_t i = 0; i < size; i++)
         own[i] = (unsigned char)(i * 2654435761u >> 13);
     xenshm_copy_in(segment + 3, own, size);

@@ -9,7 +9,6 @@
  * and the longest time to a reply, and for comparison the same of how much too late it woke up
  * itself, which is the machine's fault alone: "COUNT P50 P99 MAX LATE50 LATE99 LATEMAX".
  */
-#define _GNU_SOURCE /* asprintf */
 #include <err.h>
 #include <signal.h>
 #include <stdio.h>
