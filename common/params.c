@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "json_text.h"
 #include "message.h"
 
 #define NAME_PATTERN "[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
@@ -187,7 +186,7 @@ int params_decode(const struct params_field *fields, json_t *params, void *struc
     return r;
 }
 
-json_t *params_schema(const struct params_field *field)
+const char *params_schema(const struct params_field *field)
 {
-    return json_text_read(kinds[field->type].schema, strlen(kinds[field->type].schema), 0, NULL);
+    return kinds[field->type].schema;
 }

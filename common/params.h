@@ -66,5 +66,5 @@ int params_decode(const struct params_field *fields, json_t *params, void *struc
 /* "0x..." -> number: 1 to 16 hexadecimal digits. Returns 0 or -EINVAL. */
 int params_parse_address(const char *text, uint64_t *ret_value);
 
-/* The JSON Schema of one field. New reference, or NULL without memory. */
-json_t *params_schema(const struct params_field *field);
+/* The JSON Schema of one field, as text. */
+const char *params_schema(const struct params_field *field);

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* OpenRPC (https://spec.open-rpc.org), made from the tables that the daemon itself uses. */
+#include <string.h>
+
 #include "describe.h"
 #include "events.h"
+#include "json_text.h"
 #include "listing.h"
 #include "message.h"
 #include "methods.h"
@@ -36,8 +39,11 @@ const int method_rpc_discover_errors[] = { 0 };
 
 static json_t *describe_field(const struct params_field *field)
 {
+    const char *schema = params_schema(field);
+
     return json_pack("{s:s, s:s, s:b, s:o}", "name", field->name, "description", field->text,
-                     "required", field->required, "schema", params_schema(field));
+                     "required", field->required, "schema",
+                     json_text_read(schema, strlen(schema), 0, NULL));
 }
 
 static json_t *describe_fields(const struct params_field *field)

@@ -237,7 +237,7 @@ static void test_refusals_name_the_field(void **state)
 static void test_schemas(void **state)
 {
     for (const struct params_field *field = fields; field->name; field++) {
-        json_t *schema = params_schema(field);
+        json_t *schema = json_loads(params_schema(field), 0, NULL);
 
         assert_true(json_is_object(schema));
         assert_true(field->type == PARAMS_JSON || json_object_get(schema, "type"));
