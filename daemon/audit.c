@@ -144,23 +144,31 @@ static void tell_left_out(struct audit_limit *limit, uint64_t now)
     }
 }
 
+static void on_timer(evutil_socket_t fd, short what, void *context);
+
+/* Without memory for a timer it is told with the next refusal, or at the end. */
+static void arm(struct audit *audit, uint64_t now)
+{
+    uint64_t end = audit_limit_end(&audit->limit), wait = end > now ? end - now : 0;
+    struct timeval time = { .tv_sec = (time_t)(wait / 1000), .tv_usec = wait % 1000 * 1000 };
+
+    if (end == 0)
+        return;
+    if (!audit->timer && audit->base)
+        audit->timer = event_new(audit->base, -1, 0, on_timer, audit);
+    /* Whose span began later has a turn when it fires. */
+    if (audit->timer && !event_pending(audit->timer, EV_TIMEOUT, NULL))
+        event_add(audit->timer, &time);
+}
+
+/* The loop's clock is a coarser one: it may come a little early. */
 static void on_timer(evutil_socket_t fd, short what, void *context)
 {
     struct audit *audit = context;
+    uint64_t now = clock_milliseconds();
 
-    tell_left_out(&audit->limit, clock_milliseconds());
-}
-
-/* Without memory for a timer it is told with the next refusal, or at the end. */
-static void arm(struct audit *audit)
-{
-    const struct timeval span = { .tv_sec = AUDIT_SPAN / 1000 };
-
-    if (!audit->timer && audit->base)
-        audit->timer = event_new(audit->base, -1, 0, on_timer, audit);
-    /* Not again while it is armed: the first span to end comes first, the others after. */
-    if (audit->timer && !event_pending(audit->timer, EV_TIMEOUT, NULL))
-        event_add(audit->timer, &span);
+    tell_left_out(&audit->limit, now);
+    arm(audit, now);
 }
 
 void audit_init(struct audit *audit, struct event_base *base)
@@ -183,7 +191,7 @@ void audit_request(struct audit *audit, const struct audit_entry *entry)
     if (entry->code) {
         tell_left_out(&audit->limit, now);
         if (!audit_limit_take(&audit->limit, entry->peer->uid, now)) {
-            arm(audit);
+            arm(audit, now);
             return;
         }
     }

@@ -52,3 +52,16 @@ bool audit_limit_next(struct audit_limit *limit, uint64_t now, struct audit_user
     }
     return false;
 }
+
+uint64_t audit_limit_end(const struct audit_limit *limit)
+{
+    uint64_t first = 0;
+
+    for (size_t i = 0; i <= AUDIT_USERS; i++) {
+        const struct audit_user *user = &limit->users[i];
+
+        if (user->left_out > 0 && (first == 0 || user->end < first))
+            first = user->end;
+    }
+    return first;
+}

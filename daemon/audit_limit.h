@@ -33,3 +33,6 @@ bool audit_limit_take(struct audit_limit *limit, uint32_t uid, uint64_t now);
 
 /* The next user of whom something was left out in a span that is over; false: there is none. */
 bool audit_limit_next(struct audit_limit *limit, uint64_t now, struct audit_user *ret_user);
+
+/* When the first span ends of which something is to be told, milliseconds; 0: there is none. */
+uint64_t audit_limit_end(const struct audit_limit *limit);

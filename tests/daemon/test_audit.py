@@ -224,6 +224,13 @@ class Rights(AuditTest):
         entry = wait_until(lambda: self.audit(uid=ALICE, outcome="refused"), "it is told")[0]
         self.assertEqual(list(entry), ["who", "uid", "left-out", "outcome"])
 
+    def test_of_each_user_it_is_told(self):
+        """Whose span begins while another one's runs has no timer of its own."""
+        for uid in (ALICE, BOB):
+            self.refused_often(self.client_of(uid), 2 * REFUSALS)
+        for uid in (ALICE, BOB):
+            wait_until(lambda: self.audit(uid=uid, outcome="refused"), "it is told")
+
 
 class TheDaemonsOwn(AuditTest):
     def test_a_guest_that_dies(self):
