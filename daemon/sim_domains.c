@@ -277,11 +277,13 @@ int sim_destroy(struct hypervisor *hypervisor, uint32_t domid)
 
     if (!slot)
         return -ESRCH;
+    /* First: a kill amid this must not leave a domain that has lost its mappings. */
+    slot->used = false;
+    sim_in_order();
     /* Whole frames only: no part stays, so this cannot fail. */
     sim_ranges_remove(&hypervisor->world->mappings, domid, false, 0, FRAME_MAX);
     sim_ranges_remove(&hypervisor->world->permissions, domid, false, 0, FRAME_MAX);
     sim_remove_nodes(hypervisor->world, domid, "");
-    slot->used = false;
     signal_change(hypervisor);
     return 0;
 }
