@@ -56,12 +56,18 @@ bool step_holds_bytes(const struct step *step, const struct present *now)
     return true;
 }
 
-bool step_left_quarantined(const struct step *step, const struct present *now)
+enum step_left step_left(const struct step *step, const struct present *now)
 {
-    json_t *segment = present_segment(now, step->segment);
+    json_t *segment = present_segment(now, step->segment), *attachment;
 
-    return step->guest &&
-           present_is_in_state(present_attachment(segment, step->guest->uuid), "quarantined");
+    if (!step->guest)
+        return STEP_LEFT_NOTHING;
+    attachment = present_attachment(segment, step->guest->uuid);
+    if (present_is_in_state(attachment, "quarantined"))
+        return STEP_LEFT_QUARANTINE;
+    if (step->action == STEP_DETACH && !attachment && present_guest(now, step->guest->uuid))
+        return STEP_LEFT_DETACHED;
+    return STEP_LEFT_NOTHING;
 }
 
 /* ---- before what cannot be undone */

@@ -9,8 +9,12 @@
 bool step_is_undone(const struct step *step, const struct present *now);
 /* Would undoing it, an attach, lose the bytes of a segment that was there before the plan? */
 bool step_holds_bytes(const struct step *step, const struct present *now);
-/* A step that was refused leaves nothing, but when the daemon could not take it back. */
-bool step_left_quarantined(const struct step *step, const struct present *now);
+/*
+ * What a step that was refused has left: nothing, but when the daemon could not take something
+ * back; of which it may have been rid since, as it tries again by itself.
+ */
+enum step_left { STEP_LEFT_NOTHING, STEP_LEFT_QUARANTINE, STEP_LEFT_DETACHED };
+enum step_left step_left(const struct step *step, const struct present *now);
 /* Is there nothing to be done for it, as what it was to take away is gone? */
 bool step_is_needless(const struct step *step, const struct present *now);
 /*

@@ -62,9 +62,9 @@ static void tell_failed(const struct invocation *invocation, const struct step *
              failed->state == STEP_REFUSED ? "refused" : "not begun", outcome);
 }
 
-/* `left`: the step itself has left something. */
+/* `left`: by the step itself. */
 static enum exit_status tell_undone(const struct invocation *invocation, const struct plan *plan,
-                                    const struct step *failed, bool left)
+                                    const struct step *failed, enum step_left left)
 {
     const struct step *step;
 
@@ -76,11 +76,14 @@ static enum exit_status tell_undone(const struct invocation *invocation, const s
     TAILQ_FOREACH(step, &plan->steps, link)
         if (step->state == STEP_DONE)
             tell_step(invocation, "not undone", step);
-    if (left)
+    if (left == STEP_LEFT_QUARANTINE)
         complain(invocation,
                  "segment '%s' is quarantined in guest '%s' until it can be taken back; see "
                  "'xenshmctl list %s'",
                  failed->segment, failed->guest->name, failed->segment);
+    else if (left == STEP_LEFT_DETACHED)
+        complain(invocation, "segment '%s' is in guest '%s' no more, all the same", failed->segment,
+                 failed->guest->name);
     return STATUS_REFUSED;
 }
 
@@ -151,7 +154,7 @@ static enum exit_status undo_all(const struct invocation *invocation, struct pla
 
 /* Without a look steps are undone all the same: the daemon refuses what is not there. */
 static enum exit_status undo(const struct invocation *invocation, struct plan *plan,
-                             const struct step *failed, json_t *names, bool *ret_left)
+                             const struct step *failed, json_t *names, enum step_left *ret_left)
 {
     _cleanup_(present_clear) struct present before = { 0 }, after = { 0 };
     enum exit_status status = present_look(invocation, names, &before);
@@ -164,7 +167,7 @@ static enum exit_status undo(const struct invocation *invocation, struct plan *p
         status = present_look(invocation, names, &after);
     if (status == STATUS_DONE) {
         mark_undone(plan, &after);
-        *ret_left = step_left_quarantined(failed, &after);
+        *ret_left = step_left(failed, &after);
     }
     return status;
 }
@@ -182,7 +185,7 @@ static bool is_past_return(const struct plan *plan)
 enum exit_status plan_give_up(const struct invocation *invocation, struct plan *plan,
                               const struct step *step, enum exit_status status, json_t *names)
 {
-    bool left = false;
+    enum step_left left = STEP_LEFT_NOTHING;
 
     if (status == STATUS_UNREACHABLE)
         return tell_all(invocation, plan);
