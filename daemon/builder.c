@@ -19,7 +19,7 @@
 #include "log.h"
 #include "message.h"
 
-#define SEE_JOURNAL "see `journalctl -u 'xenshm-builder*'`"
+#define JOURNAL "`journalctl -u 'xenshm-builder*'`"
 
 struct builder {
     LIST_ENTRY(builder) link; /* while it is leaving */
@@ -88,7 +88,7 @@ static void judge_silence(const struct builder *builder, struct error *error)
                   builder->setup->socket);
     else
         error_set(error, XENSHM_HYPERVISOR_FAILED, "the builder ended before its work was done");
-    error_set_hint(error, SEE_JOURNAL);
+    error_set_hint(error, "see " JOURNAL);
 }
 
 /* Its socket is closed, or it was told to die: it is gone in a moment. */
@@ -190,7 +190,7 @@ static void on_limit(evutil_socket_t fd, short what, void *context)
               "the builder took more than %" PRIu64 " seconds and was killed",
               builder->milliseconds / 1000);
     error_set_hint(&builder->why, "see %s, and `builder-timeout` in xenshmd.conf",
-                   builder->pid ? "the daemon's log" : "`journalctl -u 'xenshm-builder*'`");
+                   builder->pid ? "the daemon's log" : JOURNAL);
     kill_all(builder);
 }
 

@@ -15,9 +15,7 @@ static struct connection_queue *queue_of(struct connection *connection)
 /* Returns 0 or -ENOMEM. */
 static int next_turn(struct connection_queue *queue, struct timeval rest)
 {
-    if (TAILQ_EMPTY(&queue->list) || event_pending(queue->turn, EV_TIMEOUT, NULL))
-        return 0;
-    return event_add(queue->turn, &rest) < 0 ? -ENOMEM : 0;
+    return TAILQ_EMPTY(&queue->list) ? 0 : pace_next(queue->turn, rest);
 }
 
 int connection_enter_queue(struct connection *connection)

@@ -62,14 +62,24 @@ static void batch_release(struct batch *batch)
     connection_release(connection);
 }
 
+static bool batch_begin_reply(struct batch *batch)
+{
+    return evbuffer_add(batch->replies, evbuffer_get_length(batch->replies) ? "," : "[", 1) == 0;
+}
+
+static void batch_end_reply(struct batch *batch, bool added, size_t shared)
+{
+    batch->lost |= !added;
+    batch->shared += shared;
+    connection_collects(batch->connection, evbuffer_get_length(batch->replies) - batch->shared);
+}
+
 /* All of the text is taken out of the buffer. */
 static void batch_add_text(struct batch *batch, struct evbuffer *text, size_t shared)
 {
-    if (evbuffer_add(batch->replies, evbuffer_get_length(batch->replies) ? "," : "[", 1) < 0 ||
-        evbuffer_add_buffer(batch->replies, text) < 0)
-        batch->lost = true;
-    batch->shared += shared;
-    connection_collects(batch->connection, evbuffer_get_length(batch->replies) - batch->shared);
+    bool added = batch_begin_reply(batch) && evbuffer_add_buffer(batch->replies, text) == 0;
+
+    batch_end_reply(batch, added, shared);
 }
 
 static void batch_add(struct batch *batch, json_t *reply)
@@ -77,11 +87,10 @@ static void batch_add(struct batch *batch, json_t *reply)
     _cleanup_(cleanup_free) char *text = reply ? message_text(reply) : NULL;
 
     json_decref(reply);
-    if (!text ||
-        evbuffer_add(batch->replies, evbuffer_get_length(batch->replies) ? "," : "[", 1) < 0 ||
-        evbuffer_add(batch->replies, text, strlen(text)) < 0)
-        batch->lost = true;
-    connection_collects(batch->connection, evbuffer_get_length(batch->replies) - batch->shared);
+    batch_end_reply(batch,
+                    text && batch_begin_reply(batch) &&
+                        evbuffer_add(batch->replies, text, strlen(text)) == 0,
+                    0);
 }
 
 static void answer(struct connection *connection, struct batch *batch, json_t *reply)

@@ -226,12 +226,6 @@ static bool is_busy(const struct listing *listing)
     return listing->making || listing->made || !TAILQ_EMPTY(&listing->arriving);
 }
 
-static void next_turn(struct listings *listings, struct timeval rest)
-{
-    if (!TAILQ_EMPTY(&listings->busy) && !event_pending(listings->turn, EV_TIMEOUT, NULL))
-        event_add(listings->turn, &rest);
-}
-
 /* One slice to the listing that waited longest. */
 static void turn(evutil_socket_t fd, short what, void *context)
 {
@@ -247,7 +241,9 @@ static void turn(evutil_socket_t fd, short what, void *context)
         TAILQ_INSERT_TAIL(&listings->busy, listing, link);
     else
         TAILQ_INSERT_TAIL(&listings->idle, listing, link);
-    next_turn(listings, pace_rest(pace));
+    /* It was added before: the loop has the memory for it. */
+    if (!TAILQ_EMPTY(&listings->busy))
+        pace_next(listings->turn, pace_rest(pace));
 }
 
 /* ---- the listings */
@@ -315,11 +311,11 @@ static struct listing *get(struct request *request, const struct listing_kind *k
     listing = find(&listings->idle, kind, pool);
     if (!listing)
         listing = listing_new(listings, request, kind, pool);
-    if (!listing)
+    /* Without a turn it would keep who asks waiting for ever. */
+    if (!listing || pace_next(listings->turn, (struct timeval){ 0 }) < 0)
         return NULL;
     TAILQ_REMOVE(&listings->idle, listing, link);
     TAILQ_INSERT_TAIL(&listings->busy, listing, link);
-    next_turn(listings, (struct timeval){ 0 });
     return listing;
 }
 

@@ -9,8 +9,11 @@
  */
 #pragma once
 
+#include <errno.h>
 #include <stdint.h>
 #include <sys/time.h>
+
+#include <event2/event.h>
 
 #include "clock.h"
 
@@ -37,4 +40,10 @@ static inline struct timeval pace_rest(struct pace begun)
         rest = PACE_REST_MAX;
     /* Less is no more than the clocks' difference. */
     return (struct timeval){ .tv_usec = rest < 500 ? 0 : (suseconds_t)rest };
+}
+
+/* Has `turn` come after `rest`, unless it is to come already. Returns 0 or -ENOMEM. */
+static inline int pace_next(struct event *turn, struct timeval rest)
+{
+    return event_pending(turn, EV_TIMEOUT, NULL) || event_add(turn, &rest) == 0 ? 0 : -ENOMEM;
 }
