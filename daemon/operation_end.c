@@ -6,6 +6,7 @@
  */
 #include "operation_end.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -201,12 +202,15 @@ static enum operation_turn ended(struct end *end)
 
 /* ---- afterwards */
 
-/* Reclaims what is idle; true when only quarantined attachments, or none, are left. */
-static bool reclaim_all(struct end *end)
+/*
+ * Reclaims what is idle. Returns how many attachments are still to go, those that are quarantined
+ * left out; or -ENOMEM.
+ */
+static int reclaim_all(struct end *end)
 {
     struct state *state = end->operation.state;
     struct segment *segment, *next;
-    bool done = true;
+    int left = 0;
 
     for (segment = segment_first(&state->segments); segment; segment = next) {
         struct attachment *attachment = segment_attachment_of(segment, end->request.uuid);
@@ -214,12 +218,12 @@ static bool reclaim_all(struct end *end)
         next = segment_next(segment);
         if (!attachment || (!attachment->busy && attachment->state == ATTACHMENT_QUARANTINED))
             continue;
-        done = false;
+        left++;
         /* May end at once, with the segment. */
-        if (!attachment->busy)
-            operation_reclaim(state, attachment);
+        if (!attachment->busy && operation_reclaim(state, attachment) < 0)
+            return -ENOMEM;
     }
-    return done;
+    return left;
 }
 
 static json_t *describe(const struct end *end)
@@ -269,6 +273,7 @@ static enum operation_turn take_back(struct end *end)
 {
     struct state *state = end->operation.state;
     struct created *created = find(end);
+    int left;
 
     switch (end->request.then) {
     case END_ONE:
@@ -284,9 +289,14 @@ static enum operation_turn take_back(struct end *end)
             log_error("guest %s: out of memory to build it anew", created->facts.name);
         return OPERATION_DONE;
     default:
-        if (!reclaim_all(end))
-            return OPERATION_AGAIN;
-        end->phase = FORGET;
+        left = reclaim_all(end);
+        if (left < 0) {
+            error_set(&end->operation.error, MESSAGE_INTERNAL_ERROR,
+                      "out of memory to take the guest's segments back");
+            return failed(end);
+        }
+        if (left == 0)
+            end->phase = FORGET;
         return OPERATION_AGAIN;
     }
 }
