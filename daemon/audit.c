@@ -126,15 +126,15 @@ static void tell(const struct audit_entry *entry)
     send_line(&line);
 }
 
-static void tell_left_out(struct audit_limit *limit, uint64_t now)
+static void tell_left_out(struct report_limit *limit, uint64_t now)
 {
-    struct audit_user user;
+    struct report_user user;
 
-    while (audit_limit_next(limit, now, &user)) {
+    while (report_limit_next(limit, now, &user)) {
         struct line line = { 0 };
 
         add(&line, "who", "client");
-        if (user.uid == AUDIT_OTHERS)
+        if (user.uid == REPORT_OTHERS)
             add(&line, "uid", "others");
         else
             add(&line, "uid", "%" PRIu32, user.uid);
@@ -149,7 +149,7 @@ static void on_timer(evutil_socket_t fd, short what, void *context);
 /* Without memory for a timer it is told with the next refusal, or at the end. */
 static void arm(struct audit *audit, uint64_t now)
 {
-    uint64_t end = audit_limit_end(&audit->limit), wait = end > now ? end - now : 0;
+    uint64_t end = report_limit_end(&audit->limit), wait = end > now ? end - now : 0;
     struct timeval time = { .tv_sec = (time_t)(wait / 1000), .tv_usec = wait % 1000 * 1000 };
 
     if (end == 0)
@@ -190,7 +190,7 @@ void audit_request(struct audit *audit, const struct audit_entry *entry)
 
     if (entry->code) {
         tell_left_out(&audit->limit, now);
-        if (!audit_limit_take(&audit->limit, entry->peer->uid, now)) {
+        if (!report_limit_take(&audit->limit, entry->peer->uid, now)) {
             arm(audit, now);
             return;
         }

@@ -10,13 +10,13 @@
 #include <stdint.h>
 
 #include "access.h"
-#include "audit_limit.h"
+#include "report_limit.h"
 
 struct event;
 struct event_base;
 
 struct audit {
-    struct audit_limit limit;
+    struct report_limit limit;
     struct event_base *base;
     struct event *timer; /* to tell what was left out; NULL: nothing ever was */
 };
@@ -43,7 +43,7 @@ void audit_init(struct audit *audit, struct event_base *base);
 /* Tells what was left out so far. */
 void audit_clear(struct audit *audit);
 
-/* A request has ended. Of refusals only so many of each user are told: audit_limit.h. */
+/* A request has ended. Of refusals only so many of each user are told: report_limit.h. */
 void audit_request(struct audit *audit, const struct audit_entry *entry);
 /* The daemon has changed something by itself, or (`code`) could not. NULL for what is not known. */
 void audit_own(const char *event, const char *guest, const char *segment, uint64_t size, int code);

@@ -138,7 +138,7 @@ static void connection_update(struct connection *connection)
     /* Lines that were received before a pause come first: the buffer may be full of them. */
     if ((waiting && connection_enter_queue(connection) < 0) ||
         set_reading(connection, !waiting && !connection->eof) < 0) {
-        log_error("out of memory: a client is cut off");
+        connection_log_cut_off(connection, "out of memory");
         connection_close(connection);
     }
 }
@@ -188,6 +188,7 @@ void connections_clear(struct connections *connections)
 
     while ((connection = TAILQ_FIRST(&connections->list)))
         connection_close(connection);
+    connections_log_left_out(connections);
     for (size_t i = 0; i < 2; i++) {
         if (connections->queues[i].turn)
             event_free(connections->queues[i].turn);

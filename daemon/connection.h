@@ -21,6 +21,7 @@
 #include "error.h"
 #include "events.h"
 #include "opening.h"
+#include "report_limit.h"
 
 struct connection;
 struct daemon;
@@ -52,6 +53,7 @@ struct connections {
     struct budget input;               /* lines that are not whole, but for a little of each */
     struct budget output;              /* replies that are not read */
     struct event_base *base;
+    struct report_limit cut_off;   /* of what is told of them */
     const uint64_t *overflow_wait; /* milliseconds that who is cut off has for the last lines */
     connection_line_fn on_line;
     connection_fault_fn on_fault;

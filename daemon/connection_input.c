@@ -197,7 +197,7 @@ static void receive(struct connection *connection)
     ssize_t n;
 
     if (frame_reserve(&connection->frame, 1, &buffer, &room) < 0) {
-        log_error("out of memory: a client is cut off");
+        connection_log_cut_off(connection, "out of memory");
         connection_close(connection);
         return;
     }

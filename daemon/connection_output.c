@@ -74,8 +74,7 @@ static void limit_descriptors(const struct connections *connections)
     }
     if (count <= CONNECTION_DESCRIPTORS_MAX)
         return;
-    log_warning("a client of uid %u is cut off: it does not read, and too many descriptors wait",
-                (unsigned)longest->peer.uid);
+    connection_log_cut_off(longest, "it does not read, and too many descriptors wait");
     connection_close(longest);
 }
 
@@ -96,7 +95,7 @@ static void wait_with_descriptor(struct connection *connection)
 static void send_bytes(struct connection *connection, const char *text, size_t length, int fd)
 {
     if (outgoing_send(&connection->output, connection->fd, text, length, fd) < 0) {
-        log_error("out of memory: a client is cut off");
+        connection_log_cut_off(connection, "out of memory");
         connection_close(connection);
         return;
     }
@@ -123,8 +122,7 @@ void connection_send_events(struct connection *connection)
 /* It was too slow for the events: no more of its input is looked at. */
 static void cut_off(struct connection *connection)
 {
-    log_info("a client of uid %u is cut off: it does not read its events",
-             (unsigned)connection->peer.uid);
+    connection_log_cut_off(connection, "it does not read its events");
     connection->ended = true;
     connection_start_timer(connection, *connection->connections->overflow_wait);
 }
@@ -157,9 +155,8 @@ void connection_tell_overflow(struct connection *connection)
 
 void connection_lose_replies(struct connection *connection)
 {
-    log_warning("a client of uid %u is cut off: it does not read its replies, which take all of "
-                "the memory for that",
-                (unsigned)connection->peer.uid);
+    connection_log_cut_off(connection,
+                           "it does not read its replies, which take all of the memory for that");
     connection_close(connection);
 }
 
@@ -206,7 +203,7 @@ void connection_send_descriptor(struct connection *connection, json_t *message, 
     if (!wanted)
         return;
     if (!text) {
-        log_error("out of memory: a reply is lost, its client is cut off");
+        connection_log_cut_off(connection, "out of memory, its reply is lost");
         connection_close(connection);
         return;
     }

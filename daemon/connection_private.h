@@ -55,6 +55,14 @@ struct connection {
 void connection_close(struct connection *connection);
 void connection_start_timer(struct connection *connection, uint64_t milliseconds);
 
+/* ---- connection_cut_off.c */
+
+/* It is going to be closed, and why; of each user a few are told in a span of time, then how many.
+ */
+void connection_log_cut_off(const struct connection *connection, const char *reason);
+/* What was left out so far. */
+void connections_log_left_out(struct connections *connections);
+
 /* ---- connection_input.c */
 
 void connection_on_readable(evutil_socket_t fd, short what, void *context);

@@ -13,6 +13,7 @@
 #include <event2/event.h>
 
 #include "cleanup.h"
+#include "clock.h"
 #include "log.h"
 #include "message.h"
 
@@ -87,8 +88,13 @@ static void serve(struct listener *listener, int fd)
 static void pause_accepting(struct listener *listener)
 {
     struct timeval second = { .tv_sec = 1 };
+    uint64_t now = clock_milliseconds();
 
-    log_warning("out of file descriptors: accepting no clients for now");
+    /* Whenever a client goes it is tried again. */
+    if (now >= listener->silent_until) {
+        log_warning("out of file descriptors: accepting no clients for now");
+        listener->silent_until = now + REPORT_SPAN;
+    }
     event_del(listener->event);
     event_add(listener->retry, &second);
 }

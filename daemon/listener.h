@@ -21,6 +21,7 @@ struct listener {
     int fd;
     struct event *event;
     struct event *retry;
+    uint64_t silent_until; /* clock_milliseconds(): it is known that there are no descriptors */
 };
 
 /*

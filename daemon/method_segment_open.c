@@ -51,13 +51,14 @@ static void done(void *context, json_t *result, const struct error *error)
 }
 
 /* Before the segment is open: a reply that cannot go out would leave it so. */
-static int check_descriptors(struct error *error)
+static int check_descriptors(const char *name, struct error *error)
 {
     int r = outgoing_try_descriptor();
 
     if (r == 0)
         return 0;
-    error_set(error, XENSHM_TOO_MANY, "no descriptor can be sent: %s", strerror(-r));
+    error_set(error, XENSHM_TOO_MANY,
+              "segment '%s' cannot be opened: no descriptor can be sent: %s", name, strerror(-r));
     return error_set_hint(error, r == -ETOOMANYREFS
                                      ? "too many are on their way to clients that do not read: ask "
                                        "again later"
@@ -65,13 +66,13 @@ static int check_descriptors(struct error *error)
 }
 
 /* The descriptor needs a reply to go with, a line of its own. Returns 0 or a refusal. */
-static int check_reply(const struct request *request, struct error *error)
+static int check_reply(const struct request *request, const char *name, struct error *error)
 {
     if (!request->id)
         return error_set(error, MESSAGE_INVALID_REQUEST,
                          "segment.open needs an id: a notification gets no descriptor");
     if (!request->batch)
-        return check_descriptors(error);
+        return check_descriptors(name, error);
     error_set(error, XENSHM_UNSUPPORTED,
               "segment.open cannot be part of a batch: a line brings "
               "one descriptor at most");
@@ -89,7 +90,7 @@ void method_segment_open(struct request *request, const void *decoded)
         error_set(&error, MESSAGE_INTERNAL_ERROR, "out of memory");
     else
         *call = (struct call){ request, -1 };
-    if (error.code || check_reply(request, &error) != 0 ||
+    if (error.code || check_reply(request, args->name, &error) != 0 ||
         operation_segment_open(request->state,
                                &(struct segment_open_request){
                                    .name = args->name,

@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import pathlib
+import resource
 import shutil
 import signal
 import socket
@@ -162,6 +163,23 @@ class NoSystemd(ServiceTest):
                     with self.assertRaises(Refused) as caught:
                         self.client.finish(id_)
                     self.assertIn(text, caught.exception.message)
+
+    def test_one_that_cannot_be_given_its_work(self):
+        """The daemon is out of descriptors; or the builder is gone."""
+        listening = self.listen()
+        limits = resource.prlimit(self.daemon.process.pid, resource.RLIMIT_NOFILE)
+        for soft, closed in ((1, False), (limits[0], True)):
+            with self.subTest(closed=closed), self.unchanged():
+                id_ = self.ask_create("guest1", PAGE)
+                connection, _ = listening.accept()
+                with connection:
+                    resource.prlimit(self.daemon.process.pid, resource.RLIMIT_NOFILE,
+                                     (soft, limits[1]))
+                    if closed:
+                        connection.shutdown(socket.SHUT_RD)
+                    connection.sendall(b'{"ready": {}}\n')
+                    self.fails(id_, "the builder cannot be given its work")
+                    resource.prlimit(self.daemon.process.pid, resource.RLIMIT_NOFILE, limits)
 
     def test_a_refusal_that_does_not_end(self):
         """It is passed on when the builder is gone; until then the daemon serves others."""

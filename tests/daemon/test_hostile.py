@@ -10,6 +10,7 @@ import os
 import shutil
 import socket
 import threading
+import time
 import unittest
 
 import hostile
@@ -168,6 +169,20 @@ class Replies(HostileTest):
                 client.send(ids)
             self.assertEqual(len(self.call("segment.list")["segments"]), 400)
         self.check_memory(2 * MIB)
+
+    def test_the_log_is_bounded_too(self):
+        """Being cut off costs a client nothing: a few are told of, then how many more."""
+        self.fill(600)
+        start = time.monotonic()
+        for client in self.crowd(60):
+            client.send(hostile.LISTS[0] * 3)
+            self.attach("alpha", name="churn")
+            self.call("guest.detach", guest="alpha", segment="churn")
+        self.client.close()
+        self.daemon.stop()
+        spans = 1 + (time.monotonic() - start) // 10
+        self.assertLessEqual(self.daemon.log().count("is cut off"), 20 * spans)
+        self.assertIn("more clients of uid 0 were cut off", self.daemon.log())
 
     def test_one_list_is_kept_once(self):
         self.fill(600)
@@ -397,7 +412,7 @@ class LittleMemory(HostileTest):
         for client in clients:
             with contextlib.suppress(OSError):
                 client.send(b"[" + b" " * (250 * KIB))
-        wait_until(lambda: "out of memory: a client is cut off" in self.daemon.log(), "it is short")
+        wait_until(lambda: "is cut off: out of memory" in self.daemon.log(), "it is short")
         for client in clients:
             client.close()
         self.client.close()

@@ -17,7 +17,7 @@ LEVELS = [
      "hypervisor_xen_connection", "hypervisor_xen_store", "hypervisor_sim",
      "hypervisor_sim_private", "sim_domains", "sim_faults", "sim_world", "sim_guest", "builder", "store_file",
      "budget", "listing_text", "pace", "weight",
-     "owner", "quota", "audit", "audit_limit", "audit_journal",
+     "owner", "quota", "audit", "report_limit", "audit_journal",
      "created", "created_facts", "metrics", "exposition", "schema", "outgoing", "process",
      "builder_connect", "builder_spawn"},
     {"segment", "guest", "guest_private", "guest_call", "guest_wait", "guest_window", "mapping", "publish",
@@ -29,7 +29,7 @@ LEVELS = [
      "operation_create_private", "operation_create_adopt", "operation_create_build",
      "operation_create_end", "operation_create_segments", "operation_end", "suboperation", "building",
      "attachment_wait", "store_created", "closing", "operation_segment_open"},
-    {"lifecycle", "reconcile", "connection", "connection_private", "connection_input",
+    {"lifecycle", "reconcile", "connection", "connection_private", "connection_cut_off", "connection_input",
      "connection_output", "connection_turn"},
     {"listing",
      "dispatch", "audit_request", "methods", "metrics_families", "metrics_requests", "metrics_state", "share_params"},
@@ -51,7 +51,7 @@ BUILDER_LEVELS = [
 ]
 BUILDER_LEVEL = {name: number for number, names in enumerate(BUILDER_LEVELS) for name in names}
 
-PURE = {"pool", "pool_runs", "window", "segment", "owner", "audit_limit"}
+PURE = {"pool", "pool_runs", "window", "segment", "owner", "report_limit"}
 XEN_HEADER = re.compile(r"<(libxl|xen|_libxl|xs\.|xentoollog)")
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"][^>"]+[>"])', re.M)
 

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "audit_limit.h"
+#include "report_limit.h"
 #include "fault.h"
 #include "owner.h"
 #include "quota.h"
@@ -116,52 +116,52 @@ static void test_connections(void **state)
 }
 
 /* Refusals of one user at that moment: how many are told? */
-static size_t tell(struct audit_limit *limit, uint32_t uid, uint64_t now, size_t count)
+static size_t tell(struct report_limit *limit, uint32_t uid, uint64_t now, size_t count)
 {
     size_t told = 0;
 
     while (count-- > 0)
-        told += audit_limit_take(limit, uid, now);
+        told += report_limit_take(limit, uid, now);
     return told;
 }
 
 static void test_refusals(void **state)
 {
-    static struct audit_limit limit;
-    struct audit_user user;
+    static struct report_limit limit;
+    struct report_user user;
 
-    assert_int_equal(tell(&limit, ALICE, 1000, AUDIT_REFUSALS + 5), AUDIT_REFUSALS);
+    assert_int_equal(tell(&limit, ALICE, 1000, REPORT_MOST + 5), REPORT_MOST);
     assert_int_equal(tell(&limit, BOB, 1000, 3), 3);
-    assert_int_equal(tell(&limit, ALICE, 1000 + AUDIT_SPAN - 1, 2), 0);
-    assert_false(audit_limit_next(&limit, 1000 + AUDIT_SPAN - 1, &user));
-    assert_true(audit_limit_next(&limit, 1000 + AUDIT_SPAN, &user));
+    assert_int_equal(tell(&limit, ALICE, 1000 + REPORT_SPAN - 1, 2), 0);
+    assert_false(report_limit_next(&limit, 1000 + REPORT_SPAN - 1, &user));
+    assert_true(report_limit_next(&limit, 1000 + REPORT_SPAN, &user));
     assert_int_equal(user.uid, ALICE);
     assert_int_equal(user.left_out, 7);
-    assert_false(audit_limit_next(&limit, UINT64_MAX, &user));
-    assert_int_equal(tell(&limit, ALICE, 1000 + AUDIT_SPAN, 1), 1);
+    assert_false(report_limit_next(&limit, UINT64_MAX, &user));
+    assert_int_equal(tell(&limit, ALICE, 1000 + REPORT_SPAN, 1), 1);
     /* A span that is over with nothing left out. */
-    assert_int_equal(tell(&limit, BOB, 1000 + AUDIT_SPAN, AUDIT_REFUSALS), AUDIT_REFUSALS);
+    assert_int_equal(tell(&limit, BOB, 1000 + REPORT_SPAN, REPORT_MOST), REPORT_MOST);
 }
 
 /* More users than there are places: bounded, and nothing is forgotten. */
 static void test_many_users(void **state)
 {
-    static struct audit_limit limit;
-    const uint32_t users = 10 * AUDIT_USERS, each = AUDIT_REFUSALS + 1;
-    struct audit_user user;
+    static struct report_limit limit;
+    const uint32_t users = 10 * REPORT_USERS, each = REPORT_MOST + 1;
+    struct report_user user;
     uint64_t told = 0, left_out = 0, others = 0;
 
     for (uint32_t uid = 0; uid < users; uid++)
         told += tell(&limit, uid, 1, each);
-    assert_int_equal(told, (AUDIT_USERS + 1) * AUDIT_REFUSALS);
-    while (audit_limit_next(&limit, UINT64_MAX, &user)) {
+    assert_int_equal(told, (REPORT_USERS + 1) * REPORT_MOST);
+    while (report_limit_next(&limit, UINT64_MAX, &user)) {
         left_out += user.left_out;
-        others += user.uid == AUDIT_OTHERS ? user.left_out : 0;
+        others += user.uid == REPORT_OTHERS ? user.left_out : 0;
     }
     assert_int_equal(told + left_out, (uint64_t)users * each);
-    assert_int_equal(left_out - others, AUDIT_USERS);
+    assert_int_equal(left_out - others, REPORT_USERS);
     /* All places are free again. */
-    assert_int_equal(tell(&limit, 5, 2 + AUDIT_SPAN, each), AUDIT_REFUSALS);
+    assert_int_equal(tell(&limit, 5, 2 + REPORT_SPAN, each), REPORT_MOST);
 }
 
 int main(void)
