@@ -6,7 +6,7 @@
 
 SERIAL=$OUT/$board/serial.log
 CONSOLE=$OUT/$board/console.sock
-QEMU=
+qemu_process=
 
 assemble_stub() {
 	"$TRIPLET-gcc" -c -DDEVICE_TREE="$TREE_AT" -DXEN="$XEN_AT" -o "$OUT/$board/stub.o" "$LAB/src/stub.S" &&
@@ -34,22 +34,22 @@ start_board() {
 	rm -f "$CONSOLE"
 	: >"$SERIAL"
 	# shellcheck disable=SC2086 # options are words
-	setpriv --pdeathsig KILL qemu-system-aarch64 -M "$QEMU_MACHINE" $QEMU_OPTIONS \
+	setpriv --pdeathsig KILL "$QEMU_PROGRAM" -M "$QEMU_MACHINE" $QEMU_OPTIONS \
 		-smp 2 -m "$RAM_MIB" -accel tcg,thread=multi \
 		-nodefaults -display none -monitor none -no-reboot \
 		-chardev "socket,id=serial,path=$CONSOLE,server=on,wait=off,logfile=$SERIAL" \
 		-serial chardev:serial "${images[@]}" "${disk[@]}" \
 		-device "loader,file=$STUB_FILE,addr=$STUB_AT,force-raw=on,cpu-num=0" \
 		</dev/null >>"$LOG" 2>&1 &
-	QEMU=$!
+	qemu_process=$!
 	part=
 	trap stop_board EXIT
-	exec {serial}< <(exec tail -n +1 -s 0.1 -f --pid="$QEMU" "$SERIAL")
+	exec {serial}< <(exec tail -n +1 -s 0.1 -f --pid="$qemu_process" "$SERIAL")
 }
 
 stop_board() {
-	kill -KILL "$QEMU" 2>/dev/null || true
-	wait "$QEMU" 2>/dev/null || true
+	kill -KILL "$qemu_process" 2>/dev/null || true
+	wait "$qemu_process" 2>/dev/null || true
 }
 
 # next_line SECONDS: the serial line's next line into $line.  Fails with 1 when the board is

@@ -3,16 +3,10 @@
 #
 # What every host-side part of the lab shares: where things are and how progress
 # is told.  Sourced, never run.  Everything the lab makes or downloads lives below
-# $OUT, so that removing that folder undoes it all.
-
-TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-LAB=$TOP/tests/lab
-BUILD=${XENSHMD_BUILD:-$TOP/build}
-OUT=$BUILD/lab
-ROOT=$OUT/root                      # Debian's arm64 packages, unpacked: sysroot and quarry
-TRIPLET=aarch64-linux-gnu
-LOG=${LOG:-$BUILD/log}              # the noise of every step
-mkdir -p "$OUT"
+# $BUILD/lab, so that removing that folder undoes it all.
+#
+# The environment says which lab it is: LAB_DEBIAN the world, that is whose Xen, kernel and
+# libraries these are, and LAB_QEMU the major version of the emulator.
 
 say() { printf '%s\n' "$*" >&2; }
 
@@ -20,6 +14,34 @@ die() {
 	say "$*"
 	exit 1
 }
+
+# world_folder DEBIAN: the first world's is the one in which the others have theirs.
+world_folder() {
+	if [ "$1" = 12 ]; then
+		echo "$BUILD/lab"
+	else
+		echo "$BUILD/lab/debian$1"
+	fi
+}
+
+TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+LAB=$TOP/tests/lab
+BUILD=${XENSHMD_BUILD:-$TOP/build}
+WORLDS=(12 13)
+DEBIAN=${LAB_DEBIAN-12}
+[[ " ${WORLDS[*]} " = *" $DEBIAN "* ]] || die "there is no lab of Debian '$DEBIAN', only of: ${WORLDS[*]}"
+# shellcheck source=world/12.sh
+. "$LAB/world/$DEBIAN.sh"
+QEMUS=(7 10)
+QEMU=${LAB_QEMU-$QEMU_MAJOR}        # a world has its own
+[[ " ${QEMUS[*]} " = *" $QEMU "* ]] || die "there is no lab with QEMU '$QEMU', only with: ${QEMUS[*]}"
+QEMU_PROGRAM=$BUILD/lab/qemu$QEMU/qemu-system-aarch64
+NATIVE=$BUILD/lab/native            # programs for this machine, the same for every world
+OUT=$(world_folder "$DEBIAN")
+ROOT=$OUT/root                      # Debian's arm64 packages, unpacked: sysroot and quarry
+TRIPLET=aarch64-linux-gnu
+LOG=${LOG:-$BUILD/log}              # the noise of every step
+mkdir -p "$OUT"
 
 # step TEXT COMMAND...: runs COMMAND with its noise in $LOG and tells, in one line,
 # what is going on and how long it took.  COMMAND should be a program: bash ignores

@@ -16,6 +16,10 @@ write_cross_file() {
 		strip = '$TRIPLET-strip'
 		pkgconfig = 'pkg-config'
 
+		# The world's libc, which its libraries want, not the compiler's own.
+		[built-in options]
+		c_link_args = ['-B$ROOT/usr/lib/$TRIPLET', '-L$ROOT/usr/lib/$TRIPLET']
+
 		[properties]
 		sys_root = '$ROOT'
 		pkg_config_libdir = ['$ROOT/usr/lib/$TRIPLET/pkgconfig', '$ROOT/usr/share/pkgconfig']

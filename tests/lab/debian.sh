@@ -133,7 +133,7 @@ stamp=$OUT/debian-$(cat "$0" "$OUT/kernel-abi" | sha256sum | cut -c1-16)
 [ ! -e "$stamp" ] || exit 0
 
 rm -rf "$OUT/debian" "$tree" "$OUT"/debian-*
-configure_apt debian-apt arm64
+configure_apt "$OUT/debian-apt" "$CODENAME" arm64
 apt-get update
 apt-get install -y --download-only "${PACKAGES[@]}"
 new_tree

@@ -11,7 +11,7 @@ board=$1
 . "$LAB/board/$board.sh"
 . "$LAB/layout.sh"
 tree=$OUT/$board/board.dtb
-ctl=$OUT/native/client/xenshmctl
+ctl=$NATIVE/client/xenshmctl
 
 # cells NUMBER: a 64-bit number as two cells.
 cells() {
@@ -67,6 +67,7 @@ add_boot_information() {
 
 rm -f "$tree"
 make_tree "$tree"
+correct_tree "$board" "$tree"
 add_boot_information
 add_uio_devices
 "$ctl" dt check "$tree"

@@ -2,7 +2,7 @@
 # shellcheck shell=bash disable=SC2154
 #
 # What the trees of Dom0 and of guests are put together from.  Sourced by images.sh, which says in
-# $board, $mode, $abi and $dom0 what it is about.
+# $board, $mode, $abi, $modules and $dom0 what it is about.
 
 # new_tree TREE: a root file system with a static busybox and what no program is linked with:
 # the loader, and the library that glibc itself loads to end a thread.
@@ -45,6 +45,20 @@ add_programs() {
 	done
 }
 
+# add_modules FOLDER MODULE...: Debian's, unpacked where they are packed, as a plain insmod wants them.
+add_modules() {
+	local folder=$1 module
+	shift
+	mkdir -p "$folder"
+	for module; do
+		if [ -e "$modules/$module.ko.xz" ]; then
+			xz -dc "$modules/$module.ko.xz" >"$folder/${module##*/}.ko"
+		else
+			cp "$modules/$module.ko" "$folder/"
+		fi
+	done
+}
+
 pack() {
 	(cd "$1" && find . -print0 | LC_ALL=C sort -z | cpio -0 -o -H newc -R 0:0 --quiet) >"$2"
 }
@@ -57,10 +71,11 @@ add_tests() {
 	cp "$LAB"/dom0/{lib,view,run-tests,demo,mistakes}.sh "$dom0/lab/"
 	cp "$LAB/board/$board.sh" "$dom0/lab/board"
 	echo "$mode" >"$dom0/lab/mode"
-	echo "LOOP_SECONDS=${LOOP_SECONDS-} KILL_CYCLES=${KILL_CYCLES-} LAB_SEED=${LAB_SEED:-$RANDOM}" >"$dom0/lab/parameters"
+	echo "LOOP_SECONDS=${LOOP_SECONDS-} KILL_CYCLES=${KILL_CYCLES-} LAB_SEED=${LAB_SEED:-$RANDOM} QEMU=$QEMU" >"$dom0/lab/parameters"
 	cp "$OUT"/{strike,pulse} "$dom0/bin/"
 	add_programs "$dom0" bin "$OUT/xenview" "$OUT/arm64/examples/ring-dom0"
-	add_programs "$dom0" lab "$OUT"/arm64/tests/contract/{contract-xen,crash-domain}
+	add_programs "$dom0" lab "$OUT"/arm64/tests/contract/{contract-xen,crash-domain} \
+		"$OUT/arm64/tests/lab/xenshmd-unaligned"
 	for name; do
 		# shellcheck disable=SC2086 # folders are words
 		find $folders -maxdepth 1 -name "test_$name.sh" -exec cp {} "$dom0/lab/" \;

@@ -11,11 +11,12 @@ add_xen_tools() {
 		"$ROOT/$xen_tools"/{xl,libxl-save-helper,xenstored,xenconsole,xenconsoled,xen-init-dom0}
 	add_programs "$dom0" bin "$ROOT"/usr/bin/xenstore-{read,write,ls,list,exists}
 	ln -s "/$xen_tools/xl" "$dom0/bin/xl"
-	mkdir -p "$dom0"/{etc/xen,var/lib/xen/dump,var/lib/xenstored,var/log/xen/console,var/lock,mods}
+	mkdir -p "$dom0"/{etc/xen,var/lib/xen/dump,var/lib/xenstored,var/log/xen/console,var/lock}
 	ln -s ../run "$dom0/var/run"
 	: >"$dom0/etc/xen/xl.conf"
-	cp "$modules"/xen/xen-{evtchn,gntdev,gntalloc,privcmd}.ko "$modules/xen/xenfs/xenfs.ko" \
-		"$modules/uio/uio.ko" "$OUT/module-$abi/uio_pdrv_genirq.ko" "$dom0/mods/"
+	add_modules "$dom0/mods" drivers/xen/xen-{evtchn,gntdev,gntalloc,privcmd} drivers/xen/xenfs/xenfs \
+		drivers/uio/uio
+	cp "$OUT/module-$abi/uio_pdrv_genirq.ko" "$dom0/mods/"
 }
 
 # The project as `meson install` laid it out.

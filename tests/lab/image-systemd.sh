@@ -10,12 +10,10 @@ DISK_MODULES=(drivers/virtio/virtio_mmio drivers/block/virtio_blk crypto/crc32c_
 	fs/mbcache fs/jbd2/jbd2 fs/ext4/ext4)
 
 make_initrd() {
-	local initrd=$OUT/$board/initrd module
+	local initrd=$OUT/$board/initrd
 	new_tree "$initrd"
-	mkdir "$initrd/mods" "$initrd/disk"
-	for module in "${DISK_MODULES[@]}"; do
-		cp "$ROOT/lib/modules/$abi-arm64/kernel/$module.ko" "$initrd/mods/"
-	done
+	mkdir "$initrd/disk"
+	add_modules "$initrd/mods" "${DISK_MODULES[@]}"
 	(IFS=$'\n' && printf '%s\n' "${DISK_MODULES[@]##*/}") >"$initrd/mods/order"
 	install -m 755 "$LAB/dom0/systemd/initrd-init" "$initrd/init"
 	pack "$initrd" "$OUT/$board/dom0.cpio"

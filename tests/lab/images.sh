@@ -15,7 +15,7 @@ board=$1 system=$2 mode=$3
 shift 3
 
 abi=$(cat "$OUT/kernel-abi")
-modules=$ROOT/lib/modules/$abi-arm64/kernel/drivers
+modules=$ROOT/lib/modules/$abi-arm64/kernel
 dom0=$OUT/$board/dom0
 guest=$OUT/guest
 . "$LAB/image-parts.sh"
@@ -26,8 +26,8 @@ make_guest() {
 	new_tree "$guest"
 	add_programs "$guest" bin "$ROOT"/usr/bin/xenstore-{read,ls}
 	add_programs "$guest" bin "$OUT/arm64/examples/ring-guest"
-	mkdir "$guest/mods"
-	cp "$modules/uio/uio.ko" "$OUT/module-$abi/uio_pdrv_genirq.ko" "$modules/watchdog/xen_wdt.ko" "$guest/mods/"
+	add_modules "$guest/mods" drivers/uio/uio drivers/watchdog/xen_wdt
+	cp "$OUT/module-$abi/uio_pdrv_genirq.ko" "$guest/mods/"
 	install -m 755 "$LAB/guest/init" "$guest/init"
 	pack "$guest" "$OUT/guest.cpio"
 }

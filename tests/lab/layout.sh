@@ -10,7 +10,7 @@ STUB_AT=$((RAM_BASE + 0x07f00000))
 KERNEL_AT=$((RAM_BASE + 0x09000000))
 INITRD_AT=$((RAM_BASE + 0x10000000))
 
-XEN_FILE=$ROOT/boot/xen-4.17-arm64
+XEN_FILE=$ROOT/boot/xen-$XEN-arm64
 TREE_FILE=$OUT/$board/board.dtb
 STUB_FILE=$OUT/$board/stub.bin
 KERNEL_FILE=$ROOT/boot/vmlinuz-$(cat "$OUT/kernel-abi")-arm64

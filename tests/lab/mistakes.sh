@@ -111,7 +111,7 @@ mistake() {
 	local passed failed doctor checked status=0
 	cp "$GOOD_TREE" "$TREE_FILE"
 	"plant_$1"
-	checked=$("$OUT/native/client/xenshmctl" --json dt check "$TREE_FILE" 2>&1) || status=$?
+	checked=$("$NATIVE/client/xenshmctl" --json dt check "$TREE_FILE" 2>&1) || status=$?
 	says "$1: dt check: exit status" "$status" '^1$'
 	says "$1: dt check: the rule" "$checked" "\"rule\":\"$2\""
 	boot

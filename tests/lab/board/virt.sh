@@ -25,5 +25,5 @@ KILL_CYCLES=${KILL_CYCLES:-5}
 # make_tree FILE: the device tree that QEMU generates for the board.
 make_tree() {
 	# shellcheck disable=SC2086 # options are words
-	qemu-system-aarch64 -M "$QEMU_MACHINE,dumpdtb=$1" $QEMU_OPTIONS -smp 2 -m "$RAM_MIB" -nodefaults -display none
+	"$QEMU_PROGRAM" -M "$QEMU_MACHINE,dumpdtb=$1" $QEMU_OPTIONS -smp 2 -m "$RAM_MIB" -nodefaults -display none
 }

@@ -6,7 +6,8 @@
 # Sourced on the host, which builds the board from it, and in Dom0, which expects it.
 
 QEMU_MACHINE="xlnx-zcu102,virtualization=on"
-QEMU_OPTIONS="-audiodev none,id=snd0"
+QEMU_OPTIONS="-audio none"
+[ "${QEMU-}" != 7 ] || QEMU_OPTIONS="-audiodev none,id=snd0"
 XEN_OPTIONS="dtuart=serial0"
 RAM_BASE=0x0
 RAM_MIB=2048
