@@ -21,8 +21,9 @@ sources() {
 	[ ! -e "$KEYRING" ] || signed="[signed-by=$KEYRING] "
 	env -u APT_CONFIG apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(COMPONENT)' 'Created-By: Packages' |
 		sort -u | while read -r uri release component; do
-		case $release,$component in
-		"$here,main" | "$here-updates,main" | "$here-security,main")
+		case $1,$component,$release in
+		sid,main,"$here-"* | experimental,main,"$here-"*) ;; # these two have nothing beside them
+		*",main,$here" | *",main,$here-updates" | *",main,$here-security")
 			echo "deb $signed$uri $1${release#"$here"} main"
 			;;
 		esac

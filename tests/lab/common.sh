@@ -15,6 +15,11 @@ die() {
 	exit 1
 }
 
+# need_one_of TEXT NAME EACH...: dies unless NAME is one of EACH.
+need_one_of() {
+	[[ " ${*:3} " = *" $2 "* ]] || die "there is no lab $1 '$2'; there are: ${*:3}"
+}
+
 # world_folder DEBIAN: the first world's is the one in which the others have theirs.
 world_folder() {
 	if [ "$1" = 12 ]; then
@@ -29,12 +34,12 @@ LAB=$TOP/tests/lab
 BUILD=${XENSHMD_BUILD:-$TOP/build}
 WORLDS=(12 13)
 DEBIAN=${LAB_DEBIAN-12}
-[[ " ${WORLDS[*]} " = *" $DEBIAN "* ]] || die "there is no lab of Debian '$DEBIAN', only of: ${WORLDS[*]}"
+need_one_of "of Debian" "$DEBIAN" "${WORLDS[@]}"
 # shellcheck source=world/12.sh
 . "$LAB/world/$DEBIAN.sh"
 QEMUS=(7 10)
 QEMU=${LAB_QEMU-$QEMU_MAJOR}        # a world has its own
-[[ " ${QEMUS[*]} " = *" $QEMU "* ]] || die "there is no lab with QEMU '$QEMU', only with: ${QEMUS[*]}"
+need_one_of "with QEMU" "$QEMU" "${QEMUS[@]}"
 QEMU_PROGRAM=$BUILD/lab/qemu$QEMU/qemu-system-aarch64
 NATIVE=$BUILD/lab/native            # programs for this machine, the same for every world
 OUT=$(world_folder "$DEBIAN")

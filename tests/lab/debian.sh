@@ -11,8 +11,8 @@ set -euo pipefail
 . "$(dirname "$0")/common.sh"
 . "$LAB/apt.sh"
 
-PACKAGES=('?essential' usr-is-merged systemd-sysv udev kmod xen-utils-4.17 busybox-static
-	libevent-core-2.1-7 libjansson4 libinih1 libfdt1 procps)
+PACKAGES=('?essential' usr-is-merged systemd-sysv udev kmod "xen-utils-$XEN" busybox-static
+	"libevent-core-2.1-7$T64" libjansson4 libinih1 libfdt1 procps)
 # Of the kernel's modules, those that a Dom0 of the lab has a use for.
 MODULES=(drivers/xen drivers/uio drivers/virtio drivers/block/virtio_blk.ko
 	drivers/char/hw_random/virtio-rng.ko fs/autofs fs/ext4 fs/jbd2 fs/mbcache.ko lib/crc16.ko
@@ -78,7 +78,8 @@ add_modules() {
 	from=$ROOT/lib/modules/$abi-arm64 to=$tree/lib/modules/$abi-arm64
 	for module in "${MODULES[@]}"; do
 		mkdir -p "$to/kernel/$(dirname "$module")"
-		cp -a "$from/kernel/$module" "$to/kernel/$module"
+		# Packed (.ko.xz) or not.
+		cp -a "$from/kernel/$module"* "$to/kernel/$(dirname "$module")/"
 	done
 	cp "$OUT/module-$abi/uio_pdrv_genirq.ko" "$to/kernel/drivers/uio/"
 	cp "$from"/modules.{order,builtin,builtin.modinfo} "$to"
@@ -129,7 +130,7 @@ configure() {
 	done
 }
 
-stamp=$OUT/debian-$(cat "$0" "$OUT/kernel-abi" | sha256sum | cut -c1-16)
+stamp=$OUT/debian-$(cat "$0" "$LAB/world/$DEBIAN.sh" "$OUT/kernel-abi" | sha256sum | cut -c1-16)
 [ ! -e "$stamp" ] || exit 0
 
 rm -rf "$OUT/debian" "$tree" "$OUT"/debian-*
