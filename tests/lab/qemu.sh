@@ -19,18 +19,19 @@ world_with_qemu() {
 	grep -lx "QEMU_MAJOR=$QEMU" "$LAB"/world/*.sh | head -n 1
 }
 
-# libraries: the folders that they are in, as the loader wants them.
+# libraries: the folders that they are in, below root/.
 libraries() {
-	find "$folder/root/usr/lib" -name '*.so.*' -printf '%h\n' | sort -u | paste -sd :
+	(cd "$folder/root" && find usr/lib -name '*.so.*' -printf '%h\n' | sort -u)
 }
 
+# It runs wherever the folder is moved to.
 write_program() {
 	local loader
-	loader=$folder/root/usr$(readelf -l "$folder/root/usr/bin/qemu-system-aarch64" |
-		sed -n 's/.*program interpreter: \(.*\)\]/\1/p')
+	loader=$(readelf -l "$folder/root/usr/bin/qemu-system-aarch64" | sed -n 's/.*program interpreter: \(.*\)\]/\1/p')
 	cat >"$QEMU_PROGRAM" <<-END
 		#!/bin/sh
-		exec "$loader" --library-path "$(libraries)" "$folder/root/usr/bin/qemu-system-aarch64" -L "$folder/root/usr/share/qemu" "\$@"
+		root=\$(dirname "\$0")/root
+		exec "\$root/usr$loader" --library-path "$(libraries | sed 's,^,$root/,' | paste -sd :)" "\$root/usr/bin/qemu-system-aarch64" -L "\$root/usr/share/qemu" "\$@"
 	END
 	chmod 755 "$QEMU_PROGRAM"
 }
@@ -51,7 +52,8 @@ download() {
 }
 
 stamp=$folder/made-$(sha256sum <"$0" | cut -c1-16)
-[ ! -e "$stamp" ] || exit 0
+# A link may lead to a newer one by now.
+[ ! -e "$stamp" ] || [ -L "$QEMU_PROGRAM" ] || exit 0
 rm -rf "$folder"
 mkdir -p "$folder"
 case $(own_version) in
