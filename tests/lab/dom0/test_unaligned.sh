@@ -12,7 +12,7 @@ is "the planted daemon answers" "$(eventually 30 daemon_answers && echo yes)" ye
 said=$(xenshmctl alloc probe 4K --pool shared_mem 2>&1)
 status=$?
 if [ "$QEMU" -ge 10 ]; then
-	is "wiping with an unaligned access: the client sees the daemon go" $status 1
+	is "wiping with an unaligned access: the client sees the daemon go" $status 3
 	wait $planted
 	is "its end is SIGBUS" $? 135
 else

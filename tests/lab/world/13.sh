@@ -26,12 +26,12 @@ new_root() {
 }
 
 # correct_tree BOARD FILE: what this Xen cannot live with in the tree that comes with this kernel.
-# The two nodes of ZynqMP's real-time cores have one and the same name: Xen panics as it makes
-# Dom0's tree of them.
+# While it makes Dom0's tree it panics at ZynqMP's real-time cores (remoteproc@ffe00000 and
+# remoteproc-split@ffe00000).
 correct_tree() {
 	local node
 	[ "$1" = zcu102 ] || return 0
-	while node=$(fdtget -l "$2" / | grep -m 1 '^remoteproc.*@ffe00000$'); do
+	for node in $(fdtget -l "$2" / | grep '^remoteproc.*@ffe00000$'); do
 		fdtput -r "$2" "/$node"
 	done
 }
