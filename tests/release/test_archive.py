@@ -103,13 +103,12 @@ class Archive(unittest.TestCase):
         self.assertEqual({oct(member.mode) for member in members}, {"0o644", "0o755"})
 
     def test_builds(self):
-        """Without git and scdoc; with manual pages, and with nothing that Yocto's Meson does not know."""
+        """Without git and scdoc, and yet with manual pages."""
         source, build = released.unpacked(), FOLDER / "build"
         how = {"env": released.bare(), "cwd": "/"}
         told = run("meson", "setup", build, source, "--buildtype", "debugoptimized", "-Ddebug=false",
                    "-Doptimization=1", "-Dexamples=false", "-Dstatic-client=disabled", **how)
         self.assertRegex(told, r"manual pages *: *\S*YES")
-        self.assertNotRegex(told, "introduced in|added in newer versions")
         run("ninja", "-C", build, **how)
         done = subprocess.run(["meson", "test", "-C", build, "--no-rebuild", "--timeout-multiplier", "5",
                                "--print-errorlogs", "--suite", "unit"], text=True, capture_output=True,
