@@ -55,11 +55,15 @@ static int adopt_new(struct create *create, struct created_facts *facts)
     config = own_config(create, facts);
     if (!config || created_add(&state->created, facts, config, &created) < 0)
         return create_no_memory(create);
+    /* Nothing of it is anywhere else yet: there is nothing to be undone. */
+    if (create_persist(create, created)) {
+        created_remove(&state->created, created);
+        return create_error(create)->code;
+    }
     memcpy(create->uuid, created->facts.uuid, DOMAIN_UUID_SIZE);
     created->busy = &create->operation;
     create->busy = true;
-    return create_persist(create, created) || expect(create, created) ? create_error(create)->code
-                                                                      : 0;
+    return expect(create, created);
 }
 
 /* Devices may have come and gone meanwhile; but it is still the same guest. */

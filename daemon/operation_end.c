@@ -333,7 +333,10 @@ static enum operation_turn forgotten_meanwhile(struct end *end)
     return OPERATION_DONE;
 }
 
-/* In the store first: what is going to happen, and how. Returns 0 or -errno: as before. */
+/*
+ * In the store first: what is going to happen, and how; but one that has never run is ended by the
+ * next daemon all the same. Returns 0 or -errno: as before.
+ */
 static int mark(const struct end *end, struct created *created)
 {
     struct created before = *created;
@@ -344,6 +347,8 @@ static int mark(const struct end *end, struct created *created)
     created->core = end->request.core;
     if (created->state == before.state && created->rename == before.rename &&
         created->core == before.core)
+        return 0;
+    if (before.state == CREATED_BUILDING && created->state == CREATED_ENDING)
         return 0;
     r = store_created_write(end->operation.state->store, created);
     if (r < 0) {

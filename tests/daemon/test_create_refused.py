@@ -42,6 +42,16 @@ class Store(RefusalTest):
             self.check_nothing_left()
         self.create("guest1", PAGE)
 
+    def test_creating_while_there_is_no_room_at_all(self):
+        """What cannot be written is not needed in order to take everything back."""
+        for first, what in ((1, "guest 'guest1'"), (2, "segment 'guest1-0'")):
+            for after in range(first, 20):
+                self.no_room(after)
+            self.refused_create("STORE_FAILED", (what, "No space"), PAGE)
+            self.check_nothing_left()
+            self.call("sim.fail", operation="store_write", errno=0)
+        self.create("guest1", PAGE)
+
     def test_destroying(self):
         self.create("guest1", PAGE)
         self.no_room(1)
