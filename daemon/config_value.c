@@ -116,12 +116,12 @@ void config_show_number(FILE *out, const char *key, uint64_t value)
 
 void config_show_size(FILE *out, const char *key, uint64_t bytes)
 {
-    static const char units[] = "KMG";
+    static const char *const units[] = { "", "K", "M", "G" };
     size_t unit = 0;
 
-    while (units[unit] && bytes && bytes % 1024 == 0) {
+    while (unit < 3 && bytes && bytes % 1024 == 0) {
         bytes /= 1024;
         unit++;
     }
-    fprintf(out, "%s = %" PRIu64 "%.*s\n", key, bytes, unit > 0, unit ? &units[unit - 1] : "");
+    fprintf(out, "%s = %" PRIu64 "%s\n", key, bytes, units[unit]);
 }
