@@ -61,10 +61,10 @@ static size_t find_fault(const void *tree, char node[static PATH_TEXT_MAX])
 }
 
 /*
- * libfdt looks at the whole name of each property again and again: names as long as the tree would
- * keep it busy for minutes.
+ * What libfdt would be busy with for minutes or for ever: it looks at the whole name of each
+ * property again and again, and 1.6.1 follows a length of almost 2^32 back to where it came from.
  */
-static int check_names(const void *tree, struct error *error)
+static int check_properties(const void *tree, struct error *error)
 {
     const char *strings = (const char *)tree + fdt_off_dt_strings(tree);
     int offset, next = 0;
@@ -86,6 +86,11 @@ static int check_names(const void *tree, struct error *error)
             return error_set(error, XENSHM_CONFIG_INVALID,
                              "the property at offset 0x%zx has a name longer than %d bytes",
                              fdt_off_dt_struct(tree) + (size_t)offset, PROPERTY_NAME_MAX);
+        if (next >= 0 && next <= offset)
+            return error_set(error, XENSHM_CONFIG_INVALID,
+                             "malformed device tree: the property at offset 0x%zx has more bytes "
+                             "than the tree",
+                             fdt_off_dt_struct(tree) + (size_t)offset);
     } while (tag != FDT_END && next > offset);
     return 0;
 }
@@ -112,7 +117,7 @@ int devtree_validate(const void *tree, size_t size, struct error *error)
     r = check_header(tree, size, error);
     if (r)
         return r;
-    r = check_names(tree, error);
+    r = check_properties(tree, error);
     if (r)
         return r;
     r = fdt_check_full(tree, size);

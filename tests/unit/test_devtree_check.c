@@ -303,6 +303,25 @@ static void test_long_property_names(void **state)
     assert_invalid(tree.data, tree_size(), "a name longer than 255 bytes");
 }
 
+/* By its length it would end before it begins. */
+static void test_property_that_leads_back(void **state)
+{
+    for (uint32_t length = 0xffffff00; length >= 0xffffff00; length++) {
+        struct fdt_property *property;
+        int offset;
+
+        tree_begin(2, 2, 0, 0);
+        tree_text("first", "");
+        tree_text("second", "");
+        tree_finish();
+        offset = fdt_next_property_offset(tree.data, fdt_first_property_offset(tree.data, 0));
+        property = (void *)(tree.data + fdt_off_dt_struct(tree.data) + offset);
+        property->len = cpu_to_fdt32(length);
+        error = (struct error){ 0 };
+        assert_invalid(tree.data, tree_size(), "malformed device tree");
+    }
+}
+
 /* Each byte wrong in turn, each length: refused or not, it comes back. */
 static void test_broken_trees(void **state)
 {
@@ -332,13 +351,21 @@ static void test_broken_trees(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_clean),           cmocka_unit_test(test_no_pool),
-        cmocka_unit_test(test_reserved_memory), cmocka_unit_test(test_properties),
-        cmocka_unit_test(test_of_id),           cmocka_unit_test(test_of_id_of_the_module),
-        cmocka_unit_test(test_ranges),          cmocka_unit_test(test_overlaps),
-        cmocka_unit_test(test_unreadable_reg),  cmocka_unit_test(test_which_nodes),
-        cmocka_unit_test(test_check_no_memory), cmocka_unit_test(test_not_a_tree),
-        cmocka_unit_test(test_depth),           cmocka_unit_test(test_long_property_names),
+        cmocka_unit_test(test_clean),
+        cmocka_unit_test(test_no_pool),
+        cmocka_unit_test(test_reserved_memory),
+        cmocka_unit_test(test_properties),
+        cmocka_unit_test(test_of_id),
+        cmocka_unit_test(test_of_id_of_the_module),
+        cmocka_unit_test(test_ranges),
+        cmocka_unit_test(test_overlaps),
+        cmocka_unit_test(test_unreadable_reg),
+        cmocka_unit_test(test_which_nodes),
+        cmocka_unit_test(test_check_no_memory),
+        cmocka_unit_test(test_not_a_tree),
+        cmocka_unit_test(test_depth),
+        cmocka_unit_test(test_long_property_names),
+        cmocka_unit_test(test_property_that_leads_back),
         cmocka_unit_test(test_broken_trees),
     };
 
