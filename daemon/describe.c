@@ -138,7 +138,7 @@ static json_t *describe_foreign(const struct guest *guest, const struct state *s
 
 json_t *describe_guest(const struct guest *guest, const struct state *state)
 {
-    const struct created *created = created_find(&state->created, guest->identity.uuid);
+    const struct created *created = guest_created(&state->guests, guest);
 
     return json_pack("{s:o, s:I, s:s, s:s, s:I, s:o, s:b, s:b}", "name", describe_name(guest->name),
                      "domid", (json_int_t)guest->identity.domid, "uuid", guest->uuid_text, "state",

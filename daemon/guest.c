@@ -122,9 +122,26 @@ static int set_created(struct guests *guests, struct guest *guest, const struct 
     return 0;
 }
 
+/*
+ * The domain that the record is of, one that it has left behind, or (no domid: not there yet) one
+ * to come. Before a builder tells the domid, it is known by its name. Anybody may use the UUID
+ * again.
+ */
+static bool is_of(const struct guest *guest, const struct created *created)
+{
+    uint32_t domid = guest->identity.domid;
+
+    if (domid == 0 || domid == created->domid || created_has_preserved(created, domid))
+        return true;
+    return !created->domid && strcmp(guest->name, created->facts.name) == 0;
+}
+
 const struct created *guest_created(const struct guests *guests, const struct guest *guest)
 {
-    return guests->created ? created_find(guests->created, guest->identity.uuid) : NULL;
+    const struct created *created =
+        guests->created ? created_find(guests->created, guest->identity.uuid) : NULL;
+
+    return created && is_of(guest, created) ? created : NULL;
 }
 
 /* Reads the configuration while it is unknown: once known it holds for the domain's whole life. */
@@ -208,10 +225,24 @@ struct guest *guest_of_created(struct guests *guests, const struct created *crea
     struct guest *guest;
 
     RB_FOREACH(guest, guest_tree, &guests->tree)
-        if (guest->alive && (!created->domid || guest->identity.domid == created->domid) &&
+        if (guest->alive &&
             memcmp(guest->identity.uuid, created->facts.uuid, DOMAIN_UUID_SIZE) == 0 &&
-            !created_has_preserved(created, guest->identity.domid))
+            !created_has_preserved(created, guest->identity.domid) &&
+            (is_of(guest, created) || (!created->domid && !guest->name[0])))
             return guest;
+    return NULL;
+}
+
+struct guest *guest_twin(struct guests *guests, const struct guest *guest)
+{
+    bool is_created = guest_created(guests, guest);
+    struct guest *other;
+
+    RB_FOREACH(other, guest_tree, &guests->tree)
+        if (other != guest && other->alive && other->shutdown == DOMAIN_RUNNING &&
+            memcmp(other->identity.uuid, guest->identity.uuid, DOMAIN_UUID_SIZE) == 0 &&
+            is_created != (guest_created(guests, other) != NULL))
+            return other;
     return NULL;
 }
 

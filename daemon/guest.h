@@ -77,11 +77,16 @@ void guests_forget(struct guests *guests, const uint8_t uuid[static DOMAIN_UUID_
  * names is held. Returns 0 or -ENOMEM.
  */
 int guest_expect_created(struct guests *guests, const struct created *created);
+/* Its record, if xenshmd has created it, and not only a guest with that UUID; else NULL. */
+const struct created *guest_created(const struct guests *guests, const struct guest *guest);
 /*
- * Its living domain; while it has no whole one, whatever else lives with its UUID and is not among
- * those that it has preserved: half-made ones. NULL: none.
+ * Its living domain; while it has no whole one, whatever lives with its UUID and its name, or with
+ * none yet, and is not among those that it has preserved: half-made ones. NULL: none.
  */
 struct guest *guest_of_created(struct guests *guests, const struct created *created);
+/* Another running domain with its UUID, one of the two being a guest that xenshmd created; or NULL.
+ */
+struct guest *guest_twin(struct guests *guests, const struct guest *guest);
 /*
  * Is it, under whatever domid, running, shut down for a reboot after this one, or awaited? `guest`
  * itself counts only while awaited.

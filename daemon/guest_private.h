@@ -4,8 +4,5 @@
 
 #include "guest.h"
 
-/* Its record, if xenshmd has created it; else NULL. */
-const struct created *guest_created(const struct guests *guests, const struct guest *guest);
-
 /* Nobody waits any more for those whose time is over, or who are back. */
 void guests_end_waits(struct guests *guests);

@@ -38,11 +38,10 @@ METHOD_ARGS_FIT(struct args);
 /* A living domain: one that xenshmd made, or that such a one has left behind, preserved. */
 static int destroy_domain(struct request *request, const struct guest *guest, struct error *error)
 {
-    const struct created *created = created_find(&request->state->created, guest->identity.uuid);
+    const struct created *created = guest_created(&request->state->guests, guest);
     struct end_request end = { .then = END_FORGET, .why = "it was destroyed" };
 
-    if (!created || (created->domid && created->domid != guest->identity.domid &&
-                     !created_has_preserved(created, guest->identity.domid)))
+    if (!created)
         return error_set(error, XENSHM_GUEST_FOREIGN,
                          "guest '%s' is not one that xenshmd created and looks after, and is not "
                          "destroyed by it",

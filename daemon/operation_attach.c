@@ -95,6 +95,21 @@ static struct guest *check_guest(struct attach *attach)
     return error->code ? NULL : guest;
 }
 
+/* A created guest gets what its UUID has: what somebody else's domain with that UUID has as well.
+ */
+static int check_alone(struct attach *attach, const struct guest *guest)
+{
+    const struct guest *twin = guest_twin(&attach->operation.state->guests, guest);
+
+    if (!twin)
+        return 0;
+    error_set(
+        &attach->operation.error, XENSHM_GUEST_AMBIGUOUS,
+        "guest '%s' (domid %u) has the UUID of '%s' (domid %u), by which xenshmd knows guests",
+        guest->name, guest->identity.domid, twin->name, twin->identity.domid);
+    return error_set_hint(&attach->operation.error, "give one of them another UUID");
+}
+
 static int check_limit(struct attach *attach, const struct guest *guest)
 {
     struct state *state = attach->operation.state;
@@ -215,6 +230,8 @@ static int check_and_claim(struct attach *attach)
                          : claim_allowed(state, &attach->operation.error);
     if (r == 0 && !attach->reserve)
         r = claim_check_settled(state, guest->identity.uuid, &attach->operation.error);
+    if (r == 0 && !attach->reserve)
+        r = check_alone(attach, guest);
     if (r == 0)
         r = check_restored(attach, guest);
     if (r == 0)

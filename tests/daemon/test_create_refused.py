@@ -386,6 +386,30 @@ class Destroy(RefusalTest):
         self.destroy("guest1")
         self.assertEqual([one["name"] for one in self.guests_now()], ["alpha", "beta", "twin"])
 
+    def test_what_a_namesake_holds(self):
+        """It is not taken for what the created guest's configuration says."""
+        pool = self.call("pool.list")["pools"][0]
+        last = (number(pool["host_address"]) + pool["size"]) // PAGE - 1
+        guest = self.create("guest1", PAGE)["guest"]
+        self.call("sim.guest.start", name="twin", uuid=guest["uuid"], iomem=[f"{last:x},1@30000"])
+        run = self.call("pool.map")["runs"][-1]
+        self.assertEqual((run["state"], run["guest"]), ("foreign", "twin"))
+        with self.refused("PAGES_HELD", "'twin'"):
+            self.attach("alpha", run["size"] + self.call("pool.list")["pools"][0]["free"])
+        created = {one["name"]: one["created"] for one in self.guests_now()}
+        self.assertEqual(created, {"alpha": False, "beta": False, "guest1": True, "twin": False})
+        self.call("sim.guest.destroy", name="twin")
+
+    def test_attaching_to_one_of_two(self):
+        """What one has would be the other's as well."""
+        guest = self.create("guest1", PAGE)["guest"]
+        self.call("sim.guest.start", name="twin", uuid=guest["uuid"])
+        for name, other in (("guest1", "twin"), ("twin", "guest1")):
+            with self.refused_unchanged("GUEST_AMBIGUOUS", f"'{name}'", f"'{other}'"):
+                self.attach(name)
+        self.call("sim.guest.destroy", name="twin")
+        self.attach("guest1")
+
 
 class Denied(CreateMixin, PermissionTest):
     """A configuration runs programs as root: it takes root."""
