@@ -90,6 +90,12 @@ static int read_config(void *context, struct config *ret_config, struct error *e
 
 /* ---- turns of the loop */
 
+/* A connection waits for its turn, whose time is the real one. */
+static bool any_queued(const struct connections *connections)
+{
+    return !TAILQ_EMPTY(&connections->queues[0].list) || !TAILQ_EMPTY(&connections->queues[1].list);
+}
+
 static bool turn(struct story *story)
 {
     struct event_base *base = story->state->base;
@@ -110,7 +116,7 @@ static void settle(struct story *story)
     unsigned quiet = 0;
 
     for (unsigned i = 0; i < TURNS_MAX; i++) {
-        quiet = turn(story) ? 0 : quiet + 1;
+        quiet = turn(story) || any_queued(story->connections) ? 0 : quiet + 1;
         if (quiet < 4)
             continue;
         if (story->state->operations.count == 0 && story->connections->tasks == 0)
