@@ -136,10 +136,15 @@ static bool is_of(const struct guest *guest, const struct created *created)
     return !created->domid && strcmp(guest->name, created->facts.name) == 0;
 }
 
+/* The record with its UUID. */
+static const struct created *find_created(const struct guests *guests, const struct guest *guest)
+{
+    return guests->created ? created_find(guests->created, guest->identity.uuid) : NULL;
+}
+
 const struct created *guest_created(const struct guests *guests, const struct guest *guest)
 {
-    const struct created *created =
-        guests->created ? created_find(guests->created, guest->identity.uuid) : NULL;
+    const struct created *created = find_created(guests, guest);
 
     return created && is_of(guest, created) ? created : NULL;
 }
@@ -147,13 +152,16 @@ const struct created *guest_created(const struct guests *guests, const struct gu
 /* Reads the configuration while it is unknown: once known it holds for the domain's whole life. */
 static void read_config(struct guests *guests, struct hypervisor *hypervisor, struct guest *guest)
 {
-    const struct created *created = guest_created(guests, guest);
+    const struct created *created = find_created(guests, guest);
     struct hypervisor_config config = { 0 };
 
-    if (created && !guest->config.known) {
+    if (created && !guest->config.known && is_of(guest, created)) {
         set_created(guests, guest, created);
         return;
     }
+    /* Of one without a name it cannot be told yet; libxl's word has what xenshmd gives it, too. */
+    if (created && !created->domid && !guest->name[0])
+        return;
     if (guest->config.known ||
         hypervisor_domain_config(hypervisor, guest->identity.domid, &config) < 0 || !config.known) {
         hypervisor_config_clear(&config);

@@ -52,23 +52,21 @@ int create_built(struct create *create)
     struct state *state = create->operation.state;
     struct created *created = create_record(create);
     json_t *domid = json_object_get(json_object_get(create->building.reply, "built"), "domid");
-    const struct guest *guest;
     int r;
 
     if (create->building.error.code) {
         *create_error(create) = create->building.error;
         return create_error(create)->code;
     }
+    /* From here on it is known by its domid, even if its name cannot be read. */
+    created->domid = (uint32_t)json_integer_value(domid);
     r = holders_refresh(state);
-    if (r < 0)
-        return guests_list_failed(create_error(create), r);
-    guest = guest_of_created(&state->guests, created);
-    if (!guest || !json_is_integer(domid) ||
-        guest->identity.domid != (uint32_t)json_integer_value(domid))
-        return error_set(create_error(create), XENSHM_GUEST_DYING,
-                         "guest '%s' died while it was built", created->facts.name);
-    created->domid = guest->identity.domid;
-    return create_persist(create, created);
+    if (r == 0 && created->domid && guest_of_created(&state->guests, created))
+        return create_persist(create, created);
+    created->domid = 0;
+    return r < 0 ? guests_list_failed(create_error(create), r)
+                 : error_set(create_error(create), XENSHM_GUEST_DYING,
+                             "guest '%s' died while it was built", created->facts.name);
 }
 
 static int bring_up(struct create *create, struct attachment *attachment, void *context)

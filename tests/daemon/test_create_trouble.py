@@ -60,6 +60,16 @@ class Creation(TroubleTest):
     def test_garbage(self):
         self.each_step("garbage")
 
+    def test_its_name_cannot_be_read(self):
+        """By its name alone it would be somebody else's domain, with its segments for foreign pages."""
+        for n in range(1, 61):
+            self.call("sim.fail", operation="name", after=n)
+        self.create("guest1", PAGE, 3 * PAGE)
+        self.assertLess(self.call("sim.fail", operation="name", errno=0)["pending"], 60)
+        guest, = [one for one in self.guests_now() if one["created"]]
+        self.assertEqual([a["state"] for a in guest["attachments"]], ["attached"] * 2)
+        self.assertEqual(guest["foreign"], [])
+
     def test_kept_segments_stay(self):
         kept = self.alloc("kept")
         self.share("alpha", "kept")

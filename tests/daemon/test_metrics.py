@@ -397,6 +397,8 @@ class State(MetricsTest):
         id_ = self.ask_create("guest1", PAGE)
         wait_until(lambda: self.metrics().value("xenshmd_builders") == 1, "a builder works")
         self.assertEqual(self.metrics().value("xenshmd_operations"), 1)
+        # It has no name before the builder has read its configuration.
+        wait_until(lambda: self.metrics().value("xenshmd_created_guests") == 1, "it is known")
         self.call("guest.destroy", guest="guest1")
         with self.assertRaises(Refused):
             self.client.finish(id_)
