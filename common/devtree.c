@@ -76,6 +76,11 @@ static int check_properties(const void *tree, struct error *error)
 
         offset = next;
         tag = fdt_next_tag(tree, offset, &next);
+        if (next >= 0 && next <= offset)
+            return error_set(error, XENSHM_CONFIG_INVALID,
+                             "malformed device tree: the property at offset 0x%zx has more bytes "
+                             "than the tree",
+                             fdt_off_dt_struct(tree) + (size_t)offset);
         property = tag == FDT_PROP ? fdt_offset_ptr(tree, offset, sizeof(*property)) : NULL;
         if (!property)
             continue;
@@ -86,11 +91,6 @@ static int check_properties(const void *tree, struct error *error)
             return error_set(error, XENSHM_CONFIG_INVALID,
                              "the property at offset 0x%zx has a name longer than %d bytes",
                              fdt_off_dt_struct(tree) + (size_t)offset, PROPERTY_NAME_MAX);
-        if (next >= 0 && next <= offset)
-            return error_set(error, XENSHM_CONFIG_INVALID,
-                             "malformed device tree: the property at offset 0x%zx has more bytes "
-                             "than the tree",
-                             fdt_off_dt_struct(tree) + (size_t)offset);
     } while (tag != FDT_END && next > offset);
     return 0;
 }

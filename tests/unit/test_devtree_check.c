@@ -319,6 +319,11 @@ static void test_property_that_leads_back(void **state)
         property->len = cpu_to_fdt32(length);
         error = (struct error){ 0 };
         assert_invalid(tree.data, tree_size(), "malformed device tree");
+        /* Nor where the structure ends before the property's name. */
+        ((struct fdt_header *)(void *)tree.data)->size_dt_struct =
+            cpu_to_fdt32((uint32_t)offset + 8);
+        error = (struct error){ 0 };
+        assert_invalid(tree.data, tree_size(), "malformed device tree");
     }
 }
 
