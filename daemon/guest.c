@@ -152,18 +152,20 @@ const struct created *guest_created(const struct guests *guests, const struct gu
 /* Reads the configuration while it is unknown: once known it holds for the domain's whole life. */
 static void read_config(struct guests *guests, struct hypervisor *hypervisor, struct guest *guest)
 {
-    const struct created *created = find_created(guests, guest);
+    const struct created *created;
     struct hypervisor_config config = { 0 };
 
-    if (created && !guest->config.known && is_of(guest, created)) {
+    if (guest->config.known)
+        return;
+    created = find_created(guests, guest);
+    if (created && is_of(guest, created)) {
         set_created(guests, guest, created);
         return;
     }
     /* Of one without a name it cannot be told yet; libxl's word has what xenshmd gives it, too. */
     if (created && !created->domid && !guest->name[0])
         return;
-    if (guest->config.known ||
-        hypervisor_domain_config(hypervisor, guest->identity.domid, &config) < 0 || !config.known) {
+    if (hypervisor_domain_config(hypervisor, guest->identity.domid, &config) < 0 || !config.known) {
         hypervisor_config_clear(&config);
         return;
     }
